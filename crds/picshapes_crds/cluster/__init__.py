@@ -1,0 +1,49 @@
+"""The API server as the parts see it: a small protocol, its implementation, and list-and-watch on top."""
+
+from picshapes_crds.cluster.errors import (
+    AlreadyExistsError,
+    ClusterError,
+    ConflictError,
+    ExpiredError,
+    ForbiddenError,
+    InvalidError,
+    NotFoundError,
+    UnavailableError,
+)
+from picshapes_crds.cluster.protocol import (
+    JOBS,
+    LEASES,
+    PODS,
+    Cluster,
+    Event,
+    Json,
+    Kind,
+    ObjectList,
+    Scope,
+)
+from picshapes_crds.cluster.reflector import Changed, Deleted, Heard, Listed, Reflector
+
+__all__ = [
+    "JOBS",
+    "LEASES",
+    "PODS",
+    "AlreadyExistsError",
+    "Changed",
+    "Cluster",
+    "ClusterError",
+    "ConflictError",
+    "Deleted",
+    "Event",
+    "ExpiredError",
+    "ForbiddenError",
+    "Heard",
+    "InvalidError",
+    "Json",
+    "Kind",
+    "Listed",
+    "NotFoundError",
+    "ObjectList",
+    "Reflector",
+    "Scope",
+    "UnavailableError",
+]

@@ -1,0 +1,177 @@
+"""The `Cluster` protocol on a real API server, over `kubernetes.aio`'s configuration and connection pool.
+
+Requests go through the library's REST layer with plain JSON: building its model classes would cost more than
+the call itself.
+"""
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, Final, Self
+from urllib.parse import quote, urlencode
+
+import aiohttp
+from kubernetes.aio import client, config
+
+from picshapes_crds.cluster.errors import UnavailableError, from_status
+from picshapes_crds.cluster.protocol import Event, Json, Kind, ObjectList, Scope
+
+REQUEST_TIMEOUT_S: Final = 30.0
+WATCH_SILENCE_S: Final = 90.0
+"""The API server sends a bookmark a minute; a watch that is silent for longer is dead."""
+WATCH_LIFE_S: Final = 290
+PAGE: Final = 500
+CONNECTIONS: Final = 256
+
+_MERGE: Final = "application/merge-patch+json"
+_JSON_PATCH: Final = "application/json-patch+json"
+_NETWORK_FAULTS: Final = (aiohttp.ClientError, TimeoutError, OSError, ValueError)
+
+
+class KubeCluster:
+    """A connection to one API server. Use as an asynchronous context manager."""
+
+    def __init__(self, configuration: client.Configuration) -> None:
+        configuration.connection_pool_maxsize = CONNECTIONS
+        configuration.retries = False  # the callers know what may be tried again
+        self._configuration = configuration
+        self._api = client.ApiClient(configuration)
+
+    @classmethod
+    async def connect(cls, kubeconfig: Path | None = None) -> Self:
+        """Use this kubeconfig, or the pod's service account when there is none.
+
+        Raises `kubernetes.aio.config.ConfigException` when neither can be read.
+        """
+        configuration = client.Configuration()
+        if kubeconfig is None:
+            config.load_incluster_config(client_configuration=configuration)
+        else:
+            await config.load_kube_config(
+                config_file=str(kubeconfig), client_configuration=configuration, persist_config=False
+            )
+        return cls(configuration)
+
+    async def __aenter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close all connections."""
+        await self._api.close()
+
+    async def create(self, kind: Kind, namespace: str, body: Json) -> Json:
+        """Create an object; `AlreadyExistsError` when the name is taken."""
+        return await self._call("POST", _path(kind, namespace), body)
+
+    async def get(self, kind: Kind, namespace: str, name: str) -> Json:
+        """Read an object as it is now."""
+        return await self._call("GET", _path(kind, namespace, name))
+
+    async def list_all(self, kind: Kind, scope: Scope) -> ObjectList:
+        """Read all objects of a scope, in pages of one consistent snapshot."""
+        items: list[Json] = []
+        query = {**_query(scope), "limit": str(PAGE)}
+        while True:
+            page = await self._call("GET", f"{_path(kind, scope.namespace)}?{urlencode(query)}")
+            items += page["items"]
+            if not page["metadata"].get("continue"):
+                return ObjectList(items, page["metadata"]["resourceVersion"])
+            query["continue"] = page["metadata"]["continue"]
+
+    async def watch(self, kind: Kind, scope: Scope, resource_version: str) -> AsyncIterator[Event]:
+        """Stream changes after this version until the server ends the watch."""
+        query = _query(scope) | {
+            "watch": "1",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": resource_version,
+            "timeoutSeconds": str(WATCH_LIFE_S),
+        }
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=REQUEST_TIMEOUT_S, sock_read=WATCH_SILENCE_S)
+        url = f"{_path(kind, scope.namespace)}?{urlencode(query)}"
+        try:
+            response = await self._send("GET", url, None, "application/json", timeout)
+            async with response:
+                if response.status != 200:  # noqa: PLR2004 - an HTTP status
+                    raise from_status(_object(await response.read()), response.status)
+                async for line in _lines(response):
+                    event = json.loads(line)
+                    if event["type"] == "ERROR":
+                        raise from_status(event["object"], int(event["object"].get("code", 500)))
+                    yield Event(event["type"], event["object"])
+        except _NETWORK_FAULTS as error:
+            raise UnavailableError(f"the watch of {kind.plural} broke: {error!r}") from error
+
+    async def merge_patch(
+        self, kind: Kind, namespace: str, name: str, body: Json, subresource: str = ""
+    ) -> Json:
+        """Apply a JSON Merge Patch."""
+        return await self._call("PATCH", _path(kind, namespace, name, subresource), body, _MERGE)
+
+    async def json_patch(
+        self, kind: Kind, namespace: str, name: str, operations: list[Json], subresource: str = ""
+    ) -> Json:
+        """Apply a JSON Patch."""
+        return await self._call("PATCH", _path(kind, namespace, name, subresource), operations, _JSON_PATCH)
+
+    async def delete(self, kind: Kind, namespace: str, name: str, uid: str) -> None:
+        """Delete the object of this uid."""
+        options = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}}
+        await self._call("DELETE", _path(kind, namespace, name), options)
+
+    async def _call(
+        self, method: str, path: str, body: Json | list[Json] | None = None, content: str = "application/json"
+    ) -> Json:
+        timeout = aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_S)
+        try:
+            async with await self._send(method, path, body, content, timeout) as response:
+                answer, status = await response.read(), response.status
+        except _NETWORK_FAULTS as error:
+            raise UnavailableError(
+                f"{method} {path.split('?', maxsplit=1)[0]}: no answer: {error!r}"
+            ) from error
+        if status >= 400:  # noqa: PLR2004 - an HTTP status
+            raise from_status(_object(answer), status)
+        return _object(answer)
+
+    async def _send(
+        self, method: str, path: str, body: Any, content: str, limits: aiohttp.ClientTimeout
+    ) -> aiohttp.ClientResponse:
+        headers: dict[str, Any] = {"Content-Type": content, "Accept": "application/json"}
+        token = (await self._configuration.auth_settings()).get("BearerToken")
+        if token:
+            headers[token["key"]] = token["value"]
+        answer = await self._api.rest_client.request(
+            method, self._configuration.host + path, headers=headers, body=body, _request_timeout=limits
+        )
+        response: aiohttp.ClientResponse = answer.response
+        return response
+
+
+def _path(kind: Kind, namespace: str | None, name: str = "", subresource: str = "") -> str:
+    where = f"/namespaces/{quote(namespace, safe='')}" if namespace else ""
+    parts = [quote(part, safe="") for part in (kind.plural, name, subresource) if part]
+    return f"{kind.root}{where}/{'/'.join(parts)}"
+
+
+def _query(scope: Scope) -> dict[str, str]:
+    selectors = {"labelSelector": scope.label_selector, "fieldSelector": scope.field_selector}
+    return {key: value for key, value in selectors.items() if value}
+
+
+def _object(answer: bytes) -> Json:
+    """Read an answer; what isn't a JSON object (a proxy's error page) becomes the message of one."""
+    try:
+        parsed = json.loads(answer)
+    except ValueError:
+        return {"message": answer[:500].decode(errors="replace")}
+    return parsed if isinstance(parsed, dict) else {"message": str(parsed)[:500]}
+
+
+async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    """Split the stream at line ends; a line may be as long as an object."""
+    rest = b""
+    async for chunk in response.content.iter_any():
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            yield line

@@ -1,0 +1,129 @@
+"""A worker as others see it: its Pod's labels and readiness, and the Lease that its process renews.
+
+The worker writes both (`worker_labels`, `lease_body`), the operator and the API read them. Pure.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from picshapes_crds import names
+from picshapes_crds.clock import micro_time
+from picshapes_crds.cluster.protocol import Json
+
+LEASE_RENEWAL_S: Final = 10.0
+LEASE_STALE_S: Final = 40.0
+"""Seconds without a renewal, on the observer's own clock, after which the process is taken for lost."""
+
+
+@dataclass(frozen=True)
+class WorkerPod:
+    """What a worker's Pod says."""
+
+    namespace: str
+    name: str
+    uid: str
+    ready: bool
+    terminating: bool
+    ended: bool
+    """Its containers have ended and won't be started again."""
+    vram_mib: int | None = None
+    """Device memory in MiB; None until the worker has measured it."""
+    profile: str | None = None
+    weights: dict[str, str] = field(default_factory=dict)
+    """Revision of the weights, for each model that the worker serves."""
+
+
+def read_pod(pod: Json) -> WorkerPod:
+    """Read a worker's Pod; labels that make no sense count as absent."""
+    metadata, status = pod["metadata"], pod.get("status", {})
+    labels: dict[str, str] = metadata.get("labels") or {}
+    prefix = names.MODEL_LABEL_PREFIX
+    models = [
+        key.removeprefix(prefix)
+        for key, value in labels.items()
+        if key.startswith(prefix) and value == "true"
+    ]
+    vram = labels.get(names.VRAM_LABEL, "")
+    conditions: list[dict[str, Any]] = status.get("conditions") or []
+    return WorkerPod(
+        namespace=metadata["namespace"],
+        name=metadata["name"],
+        uid=metadata["uid"],
+        ready=any(one["type"] == "Ready" and one["status"] == "True" for one in conditions),
+        terminating="deletionTimestamp" in metadata,
+        ended=status.get("phase") in ("Succeeded", "Failed"),
+        vram_mib=int(vram) if vram.isdecimal() else None,
+        profile=labels.get(names.PROFILE_LABEL),
+        weights={model: labels.get(names.weights_label(model), "") for model in models},
+    )
+
+
+def worker_labels(vram_mib: int, profile: str, weights: dict[str, str]) -> dict[str, str]:
+    """Return the labels that a worker sets on its own pod once it has measured its device."""
+    labels = {names.VRAM_LABEL: str(vram_mib), names.PROFILE_LABEL: profile}
+    for model, revision in weights.items():
+        labels[names.model_label(model)] = "true"
+        labels[names.weights_label(model)] = revision
+    return labels
+
+
+@dataclass(frozen=True)
+class WorkerLease:
+    """What a worker's Lease says."""
+
+    namespace: str
+    name: str
+    """The pod's name."""
+    worker_id: str
+    """The process that holds it."""
+    renewed: str
+    """Its renewal time as written by the worker: only compared for change, never with another clock."""
+    loaded: frozenset[str] = frozenset()
+    """Models that lie in device memory now."""
+
+
+def read_lease(lease: Json) -> WorkerLease:
+    """Read a worker's Lease."""
+    metadata, spec = lease["metadata"], lease.get("spec") or {}
+    loaded = (metadata.get("annotations") or {}).get(names.LOADED_MODELS_ANNOTATION, "")
+    return WorkerLease(
+        namespace=metadata["namespace"],
+        name=metadata["name"],
+        worker_id=spec.get("holderIdentity") or "",
+        renewed=spec.get("renewTime") or "",
+        loaded=frozenset(model for model in loaded.split(",") if model),
+    )
+
+
+def lease_body(pod: WorkerPod, worker_id: str, loaded: frozenset[str], now: datetime) -> Json:
+    """Return a worker's Lease as it is created; owned by the pod, so that it goes with it."""
+    return {
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": {
+            "name": pod.name,
+            "namespace": pod.namespace,
+            "labels": {names.COMPONENT_LABEL: names.COMPONENT_WORKER},
+            "ownerReferences": [{"apiVersion": "v1", "kind": "Pod", "name": pod.name, "uid": pod.uid}],
+        }
+        | _loaded(loaded),
+        "spec": {
+            "holderIdentity": worker_id,
+            "leaseDurationSeconds": int(LEASE_STALE_S),
+            "acquireTime": micro_time(now),
+            "renewTime": micro_time(now),
+        },
+    }
+
+
+def lease_renewal(worker_id: str, loaded: frozenset[str], now: datetime) -> Json:
+    """Return the merge patch that renews a worker's Lease."""
+    return {
+        "metadata": _loaded(loaded),
+        "spec": {"holderIdentity": worker_id, "renewTime": micro_time(now)},
+    }
+
+
+def _loaded(models: frozenset[str]) -> Json:
+    return {"annotations": {names.LOADED_MODELS_ANNOTATION: ",".join(sorted(models))}}
