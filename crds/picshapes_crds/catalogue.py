@@ -116,9 +116,7 @@ class Catalogue(_Entry):
             raise ValueError(f"default_tier {self.default_tier} is not among tiers")
         for model_id, model in self.models.items():
             if set(model.max_side_px) != set(self.tiers):
-                raise ValueError(
-                    f"models.{model_id}.max_side_px needs exactly the tiers {sorted(self.tiers)}"
-                )
+                raise ValueError(f"models.{model_id}.max_side_px needs exactly the tiers {sorted(self.tiers)}")
         return self
 
     @classmethod
@@ -151,6 +149,4 @@ class Catalogue(_Entry):
 
 def packaged(name: str) -> str:
     """Return the text of a packaged catalogue."""
-    return (
-        resources.files("picshapes_crds").joinpath("catalogues", f"{name}.yaml").read_text(encoding="utf-8")
-    )
+    return resources.files("picshapes_crds").joinpath("catalogues", f"{name}.yaml").read_text(encoding="utf-8")

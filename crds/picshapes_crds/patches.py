@@ -120,9 +120,7 @@ class Fence:
 def _set(fence: Fence, fields: Json, conditions: list[Json] | None = None) -> list[Json]:
     # `add` sets a member of an object whether it exists or not (RFC 6902, section 4.1).
     sets = [{"op": "add", "path": f"/status/{field}", "value": value} for field, value in fields.items()]
-    firsts = [
-        {"op": "add", "path": "/status/conditions/0", "value": one} for one in reversed(conditions or [])
-    ]
+    firsts = [{"op": "add", "path": "/status/conditions/0", "value": one} for one in reversed(conditions or [])]
     return fence.tests() + sets + firsts
 
 
@@ -170,9 +168,7 @@ def completed(fence: Fence, outcome: Outcome) -> list[Json]:
     return _set(fence, fields, conditions)
 
 
-def failed(
-    fence: Fence, reason: Reason, message: str, now: datetime, progress: str | None = None
-) -> list[Json]:
+def failed(fence: Fence, reason: Reason, message: str, now: datetime, progress: str | None = None) -> list[Json]:
     """Claimed or Processing → Failed, by the worker that holds the job; `progress` tells the steps run."""
     fields: Json = {"phase": Phase.FAILED.value, "completedAt": rfc3339(now)}
     if progress is not None:

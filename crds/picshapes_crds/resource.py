@@ -53,14 +53,10 @@ Name = Annotated[str, Field(min_length=1, max_length=63)]
 class GenerationJobSpec(Part):
     """What is wanted. Immutable but for `cancelRequested` (false to true) and `ttlSecondsAfterFinished`."""
 
-    prompt: str = Field(
-        min_length=1, max_length=4000, description="Text description of the picture to generate."
-    )
+    prompt: str = Field(min_length=1, max_length=4000, description="Text description of the picture to generate.")
     negative_prompt: str | None = Field(None, max_length=4000, description="What to avoid in the picture.")
     model: Name = Field(DEFAULT_MODEL, description="Catalogue id of the model.")
-    tier: Name = Field(
-        DEFAULT_TIER, description="Catalogue id of the quality tier: limits of size and steps."
-    )
+    tier: Name = Field(DEFAULT_TIER, description="Catalogue id of the quality tier: limits of size and steps.")
     width: Pixels | None = Field(None, description="Width in pixels; the tier's default when absent.")
     height: Pixels | None = Field(None, description="Height in pixels; the tier's default when absent.")
     steps: Annotated[int, Field(ge=1, le=100)] | None = Field(
@@ -69,9 +65,7 @@ class GenerationJobSpec(Part):
     seed: Annotated[int, Field(ge=0, le=MAX_SEED)] | None = Field(
         None, description="Random seed; drawn from the resource's uid when absent."
     )
-    output_format: OutputFormat | None = Field(
-        None, description="File format of the picture; png when absent."
-    )
+    output_format: OutputFormat | None = Field(None, description="File format of the picture; png when absent.")
     priority: Annotated[int, Field(ge=-1000, le=1000)] | None = Field(
         None, description="Higher goes first; 0 when absent."
     )
@@ -88,18 +82,14 @@ class GenerationJobSpec(Part):
     ttl_seconds_after_finished: Annotated[int, Field(ge=0)] | None = Field(
         None, description="Seconds after its end when the resource is deleted; kept when absent."
     )
-    cancel_requested: bool | None = Field(
-        None, description="Set to true to cancel the job; can't be taken back."
-    )
+    cancel_requested: bool | None = Field(None, description="Set to true to cancel the job; can't be taken back.")
 
 
 class Condition(Part):
     """One observation of the job's state, in the form of `metav1.Condition`."""
 
     type: ConditionType = Field(description="What is observed.")
-    status: Annotated[str, Field(pattern="^(True|False|Unknown)$")] = Field(
-        description="True, False or Unknown."
-    )
+    status: Annotated[str, Field(pattern="^(True|False|Unknown)$")] = Field(description="True, False or Unknown.")
     reason: Annotated[str, Field(max_length=128)] = Field(description="CamelCase constant for programs.")
     message: Annotated[str, Field(max_length=1024)] = Field("", description="A sentence for people.")
     last_transition_time: datetime = Field(description="When the status last changed.")
@@ -138,9 +128,7 @@ class GenerationJobStatus(Part):
     """What happened. Each field has one writer: the operator, or the worker that holds the claim."""
 
     phase: Phase = Field(Phase.PENDING, description="Where the job is in its life.")
-    attempt: Annotated[int, Field(ge=0)] = Field(
-        0, description="Rises at each claim; fences the worker's writes."
-    )
+    attempt: Annotated[int, Field(ge=0)] = Field(0, description="Rises at each claim; fences the worker's writes.")
     failures: Annotated[int, Field(ge=0)] | None = Field(None, description="How often started work was lost.")
     worker_name: Annotated[str, Field(max_length=253)] | None = Field(
         None, description="Pod that holds, or last held, the job."

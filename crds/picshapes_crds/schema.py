@@ -121,8 +121,7 @@ def root_rules() -> list[dict[str, str]]:
             "+ (has(self.status) ? self.status.phase : 'none')",
         },
         {
-            "rule": "!has(oldSelf.status)"
-            " || (has(self.status) && self.status.attempt >= oldSelf.status.attempt)",
+            "rule": "!has(oldSelf.status) || (has(self.status) && self.status.attempt >= oldSelf.status.attempt)",
             "message": "attempt never falls: it fences the writes of earlier attempts",
         },
         {"rule": "size(self.metadata.name) <= 63", "message": "name must be at most 63 characters"},

@@ -40,9 +40,7 @@ def read_pod(pod: Json) -> WorkerPod:
     labels: dict[str, str] = metadata.get("labels") or {}
     prefix = names.MODEL_LABEL_PREFIX
     models = [
-        key.removeprefix(prefix)
-        for key, value in labels.items()
-        if key.startswith(prefix) and value == "true"
+        key.removeprefix(prefix) for key, value in labels.items() if key.startswith(prefix) and value == "true"
     ]
     vram = labels.get(names.VRAM_LABEL, "")
     conditions: list[dict[str, Any]] = status.get("conditions") or []

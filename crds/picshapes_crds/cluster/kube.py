@@ -102,9 +102,7 @@ class KubeCluster:
         except _NETWORK_FAULTS as error:
             raise UnavailableError(f"the watch of {kind.plural} broke: {error!r}") from error
 
-    async def merge_patch(
-        self, kind: Kind, namespace: str, name: str, body: Json, subresource: str = ""
-    ) -> Json:
+    async def merge_patch(self, kind: Kind, namespace: str, name: str, body: Json, subresource: str = "") -> Json:
         """Apply a JSON Merge Patch."""
         return await self._call("PATCH", _path(kind, namespace, name, subresource), body, _MERGE)
 
@@ -127,9 +125,7 @@ class KubeCluster:
             async with await self._send(method, path, body, content, timeout) as response:
                 answer, status = await response.read(), response.status
         except _NETWORK_FAULTS as error:
-            raise UnavailableError(
-                f"{method} {path.split('?', maxsplit=1)[0]}: no answer: {error!r}"
-            ) from error
+            raise UnavailableError(f"{method} {path.split('?', maxsplit=1)[0]}: no answer: {error!r}") from error
         if status >= 400:  # noqa: PLR2004 - an HTTP status
             raise from_status(_object(answer), status)
         return _object(answer)

@@ -75,9 +75,7 @@ class Cluster(Protocol):
         Raises `ExpiredError` when the version is too old, `UnavailableError` when nothing came for 90 s.
         """
 
-    async def merge_patch(
-        self, kind: Kind, namespace: str, name: str, body: Json, subresource: str = ""
-    ) -> Json:
+    async def merge_patch(self, kind: Kind, namespace: str, name: str, body: Json, subresource: str = "") -> Json:
         """Apply a JSON Merge Patch (RFC 7386); with `metadata.resourceVersion` in it, fenced by that."""
 
     async def json_patch(
