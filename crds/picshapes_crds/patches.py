@@ -131,7 +131,7 @@ def processing(fence: Fence, started_at: datetime, seed: int, progress: str) -> 
 
 
 def progress(fence: Fence, steps_done: int, steps: int) -> list[Json]:
-    """Processing stays Processing: so many steps are done."""
+    """Write how many steps are done; the phase stays Processing."""
     return _set(fence, {"progress": f"{steps_done}/{steps}"})
 
 

@@ -1,5 +1,6 @@
 """What can go wrong between a part and the API server, sorted by what the caller can do about it."""
 
+from http import HTTPStatus
 from typing import Any, Final
 
 
@@ -73,7 +74,8 @@ _BY_STATUS: Final[dict[int, type[ClusterError]]] = {
 def from_status(status: dict[str, Any], http_status: int) -> ClusterError:
     """Turn the API server's `Status` object (or what stands in its place) into an error."""
     message = str(status.get("message") or f"the API server answered {http_status}")
-    if http_status == 409 and status.get("reason") == "AlreadyExists":  # noqa: PLR2004 - an HTTP status
+    if http_status == HTTPStatus.CONFLICT and status.get("reason") == "AlreadyExists":
         return AlreadyExistsError(message, http_status)
-    kind = _BY_STATUS.get(http_status, UnavailableError if http_status >= 500 else ClusterError)  # noqa: PLR2004 - as above
+    by_class = UnavailableError if http_status >= HTTPStatus.INTERNAL_SERVER_ERROR else ClusterError
+    kind = _BY_STATUS.get(http_status, by_class)
     return kind(message, http_status)

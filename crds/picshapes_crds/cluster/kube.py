@@ -6,6 +6,8 @@ the call itself.
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import quote, urlencode
@@ -23,9 +25,11 @@ WATCH_LIFE_S: Final = 290
 PAGE: Final = 500
 CONNECTIONS: Final = 256
 
+_JSON: Final = "application/json"
+_METADATA: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _MERGE: Final = "application/merge-patch+json"
 _JSON_PATCH: Final = "application/json-patch+json"
-_NETWORK_FAULTS: Final = (aiohttp.ClientError, TimeoutError, OSError, ValueError)
+_NETWORK_FAULTS: Final = (aiohttp.ClientError, TimeoutError, OSError)
 
 
 class KubeCluster:
@@ -62,18 +66,20 @@ class KubeCluster:
 
     async def create(self, kind: Kind, namespace: str, body: Json) -> Json:
         """Create an object; `AlreadyExistsError` when the name is taken."""
-        return await self._call("POST", _path(kind, namespace), body)
+        return await self._call(_Request("POST", _path(kind, namespace), body))
 
     async def get(self, kind: Kind, namespace: str, name: str) -> Json:
         """Read an object as it is now."""
-        return await self._call("GET", _path(kind, namespace, name))
+        return await self._call(_Request("GET", _path(kind, namespace, name)))
 
-    async def list_all(self, kind: Kind, scope: Scope) -> ObjectList:
+    async def list_all(self, kind: Kind, scope: Scope, *, metadata_only: bool = False) -> ObjectList:
         """Read all objects of a scope, in pages of one consistent snapshot."""
+        accept = _METADATA if metadata_only else _JSON
         items: list[Json] = []
         query = {**_query(scope), "limit": str(PAGE)}
         while True:
-            page = await self._call("GET", f"{_path(kind, scope.namespace)}?{urlencode(query)}")
+            path = f"{_path(kind, scope.namespace)}?{urlencode(query)}"
+            page = await self._call(_Request("GET", path, accept=accept))
             items += page["items"]
             if not page["metadata"].get("continue"):
                 return ObjectList(items, page["metadata"]["resourceVersion"])
@@ -87,61 +93,72 @@ class KubeCluster:
             "resourceVersion": resource_version,
             "timeoutSeconds": str(WATCH_LIFE_S),
         }
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=REQUEST_TIMEOUT_S, sock_read=WATCH_SILENCE_S)
-        url = f"{_path(kind, scope.namespace)}?{urlencode(query)}"
+        limits = aiohttp.ClientTimeout(total=None, sock_connect=REQUEST_TIMEOUT_S, sock_read=WATCH_SILENCE_S)
+        request = _Request("GET", f"{_path(kind, scope.namespace)}?{urlencode(query)}")
         try:
-            response = await self._send("GET", url, None, "application/json", timeout)
-            async with response:
-                if response.status != 200:  # noqa: PLR2004 - an HTTP status
+            async with await self._send(request, limits) as response:
+                if response.status != HTTPStatus.OK:
                     raise from_status(_object(await response.read()), response.status)
                 async for line in _lines(response):
                     event = json.loads(line)
                     if event["type"] == "ERROR":
                         raise from_status(event["object"], int(event["object"].get("code", 500)))
                     yield Event(event["type"], event["object"])
-        except _NETWORK_FAULTS as error:
+        except (*_NETWORK_FAULTS, ValueError) as error:  # ValueError: a line cut off is no JSON
             raise UnavailableError(f"the watch of {kind.plural} broke: {error!r}") from error
 
     async def merge_patch(self, kind: Kind, namespace: str, name: str, body: Json, subresource: str = "") -> Json:
         """Apply a JSON Merge Patch."""
-        return await self._call("PATCH", _path(kind, namespace, name, subresource), body, _MERGE)
+        path = _path(kind, namespace, name, subresource)
+        return await self._call(_Request("PATCH", path, body, _MERGE))
 
     async def json_patch(
         self, kind: Kind, namespace: str, name: str, operations: list[Json], subresource: str = ""
     ) -> Json:
         """Apply a JSON Patch."""
-        return await self._call("PATCH", _path(kind, namespace, name, subresource), operations, _JSON_PATCH)
+        path = _path(kind, namespace, name, subresource)
+        return await self._call(_Request("PATCH", path, operations, _JSON_PATCH))
 
     async def delete(self, kind: Kind, namespace: str, name: str, uid: str) -> None:
         """Delete the object of this uid."""
         options = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}}
-        await self._call("DELETE", _path(kind, namespace, name), options)
+        await self._call(_Request("DELETE", _path(kind, namespace, name), options))
 
-    async def _call(
-        self, method: str, path: str, body: Json | list[Json] | None = None, content: str = "application/json"
-    ) -> Json:
-        timeout = aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_S)
+    async def _call(self, request: "_Request") -> Json:
+        limits = aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_S)
         try:
-            async with await self._send(method, path, body, content, timeout) as response:
+            async with await self._send(request, limits) as response:
                 answer, status = await response.read(), response.status
         except _NETWORK_FAULTS as error:
-            raise UnavailableError(f"{method} {path.split('?', maxsplit=1)[0]}: no answer: {error!r}") from error
-        if status >= 400:  # noqa: PLR2004 - an HTTP status
+            path = request.path.split("?", maxsplit=1)[0]
+            raise UnavailableError(f"{request.method} {path}: no answer: {error!r}") from error
+        if status >= HTTPStatus.BAD_REQUEST:
             raise from_status(_object(answer), status)
         return _object(answer)
 
-    async def _send(
-        self, method: str, path: str, body: Any, content: str, limits: aiohttp.ClientTimeout
-    ) -> aiohttp.ClientResponse:
-        headers: dict[str, Any] = {"Content-Type": content, "Accept": "application/json"}
+    async def _send(self, request: "_Request", limits: aiohttp.ClientTimeout) -> aiohttp.ClientResponse:
+        headers: dict[str, Any] = {"Content-Type": request.content, "Accept": request.accept}
         token = (await self._configuration.auth_settings()).get("BearerToken")
         if token:
             headers[token["key"]] = token["value"]
         answer = await self._api.rest_client.request(
-            method, self._configuration.host + path, headers=headers, body=body, _request_timeout=limits
+            request.method,
+            self._configuration.host + request.path,
+            headers=headers,
+            body=request.body,
+            _request_timeout=limits,
         )
         response: aiohttp.ClientResponse = answer.response
         return response
+
+
+@dataclass(frozen=True)
+class _Request:
+    method: str
+    path: str
+    body: Json | list[Json] | None = None
+    content: str = _JSON
+    accept: str = _JSON
 
 
 def _path(kind: Kind, namespace: str | None, name: str = "", subresource: str = "") -> str:

@@ -66,8 +66,8 @@ class Cluster(Protocol):
     async def get(self, kind: Kind, namespace: str, name: str) -> Json:
         """Read an object as it is now, never from a stale cache."""
 
-    async def list_all(self, kind: Kind, scope: Scope) -> ObjectList:
-        """Read all objects of a scope as they are now."""
+    async def list_all(self, kind: Kind, scope: Scope, *, metadata_only: bool = False) -> ObjectList:
+        """Read all objects of a scope as they are now; only their metadata when that is all that's needed."""
 
     def watch(self, kind: Kind, scope: Scope, resource_version: str) -> AsyncIterator[Event]:
         """Stream changes after this version, with bookmarks; ends when the server ends it.
