@@ -1,9 +1,9 @@
 """One process at a time, by a Lease: the operator's loop and the API's mirror run only while they hold theirs.
 
-The rules are client-go's: a holder that did not renew for `lease_s` on the *observer's* clock may be replaced, and
-a holder stops acting `act_s` after its last renewal, well before that. Two may still overlap for a moment (a process
-paused between the check and its write), so every write that they make is fenced as well. This stands on the
-`Cluster` protocol and `Clock`, unlike the election of `kubernetes.aio`, so that it runs in simulated time.
+The rules are client-go's: a holder that did not renew for `lease_s` on the *observer's* clock may be replaced,
+and a holder stops acting `act_s` after its last renewal, well before that. Two may still overlap for a moment (a
+process paused between the check and its write), so every write that they make is fenced as well. This stands on
+the `Cluster` protocol and `Clock`, unlike the election of `kubernetes.aio`, so that it runs in simulated time.
 """
 
 from dataclasses import dataclass

@@ -23,6 +23,8 @@ class WorkerPod:
     namespace: str
     name: str
     uid: str
+    version: int
+    """Its resource version."""
     ready: bool
     terminating: bool
     ended: bool
@@ -48,6 +50,7 @@ def read_pod(pod: Json) -> WorkerPod:
         namespace=metadata["namespace"],
         name=metadata["name"],
         uid=metadata["uid"],
+        version=int(metadata["resourceVersion"]),
         ready=any(one["type"] == "Ready" and one["status"] == "True" for one in conditions),
         terminating="deletionTimestamp" in metadata,
         ended=status.get("phase") in ("Succeeded", "Failed"),

@@ -1,0 +1,96 @@
+"""What reaches the state past kopf: the lease watch, the first full listing, and the resync that finds deletions.
+
+Leases are renewed every 10 s by every worker; kopf's task and queue for each object would cost a core at 5,000.
+"""
+
+import asyncio
+import random
+from typing import Final
+
+import structlog
+
+from picshapes_crds.clock import Clock
+from picshapes_crds.cluster import (
+    JOBS,
+    LEASES,
+    PODS,
+    Changed,
+    Cluster,
+    ClusterError,
+    Deleted,
+    Heard,
+    Listed,
+    Reflector,
+    Scope,
+)
+from picshapes_crds.cluster.reflector import backoff_s
+from picshapes_crds.names import WORKER_SELECTOR
+from picshapes_operator.state import ClusterState
+
+RESYNC_S: Final = 300.0
+RESYNC_GATHER_S: Final = 5.0
+"""kopf's listing comes as one event an object: they are gathered into one resync."""
+
+log = structlog.get_logger(__name__)
+
+
+async def follow_leases(cluster: Cluster, namespace: str, state: ClusterState, clock: Clock) -> None:
+    """Copy leases into the state, for ever."""
+    reflector = Reflector(cluster, LEASES, Scope(namespace), clock, random.Random())
+    async for seen in reflector.observations():
+        match seen:
+            case Listed(objects):
+                state.fleet.leases_listed(objects, clock.monotonic())
+            case Changed(lease):
+                state.fleet.observe_lease(lease, clock.monotonic())
+            case Deleted(lease):
+                state.fleet.forget_lease(lease, clock.monotonic())
+            case Heard():
+                state.fleet.heard(clock.monotonic())
+        state.changed.set()
+
+
+async def prime(cluster: Cluster, namespace: str, state: ClusterState, clock: Clock) -> None:
+    """Read everything once before the first decision: a place taken by an unseen job must not look free."""
+    failures = 0
+    while True:
+        try:
+            jobs = await cluster.list_all(JOBS, Scope(namespace))
+            pods = await cluster.list_all(PODS, Scope(namespace, label_selector=WORKER_SELECTOR))
+        except ClusterError as error:
+            delay = backoff_s(failures, random.Random())
+            failures += 1
+            log.warning("prime.retry", error=str(error), delay_s=round(delay, 2))
+            await clock.sleep(delay)
+            continue
+        for job in jobs.items:
+            state.observe_job(job)
+        for pod in pods.items:
+            state.observe_pod(pod)
+        state.fleet.keep_pods({pod["metadata"]["uid"] for pod in pods.items}, int(pods.resource_version))
+        state.changed.set()
+        log.info("primed", jobs=len(jobs.items), pods=len(pods.items))
+        return
+
+
+async def resync(cluster: Cluster, namespace: str, state: ClusterState, clock: Clock) -> None:
+    """Drop what is gone: after each fresh listing by kopf, and every five minutes, for ever."""
+    while True:
+        try:
+            async with asyncio.timeout(RESYNC_S):
+                await state.resync_wanted.wait()
+        except TimeoutError:
+            pass  # five minutes are over
+        await clock.sleep(RESYNC_GATHER_S)
+        state.resync_wanted.clear()
+        try:
+            jobs = await cluster.list_all(JOBS, Scope(namespace), metadata_only=True)
+            scope = Scope(namespace, label_selector=WORKER_SELECTOR)
+            pods = await cluster.list_all(PODS, scope, metadata_only=True)
+        except ClusterError as error:
+            log.warning("resync.retry", error=str(error))
+            state.resync_wanted.set()
+            continue
+        state.keep_jobs({job["metadata"]["uid"] for job in jobs.items}, int(jobs.resource_version))
+        state.fleet.keep_pods({pod["metadata"]["uid"] for pod in pods.items}, int(pods.resource_version))
+        state.changed.set()

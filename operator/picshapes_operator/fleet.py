@@ -1,0 +1,137 @@
+"""What is known of the workers: their pods and leases as last seen, and what follows from both.
+
+No clock of another machine is ever compared: a lease is stale when *this* process has seen no change of it for
+`LEASE_STALE_S` on its own monotonic clock, counted only while its lease watch was healthy. The leader's own Lease
+is renewed every few seconds and seen on the same watch, which is how a silent watch is told from a quiet one.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from picshapes_crds.cluster import Json
+from picshapes_crds.names import COMPONENT_LABEL, COMPONENT_WORKER
+from picshapes_crds.workers import LEASE_STALE_S, WorkerLease, WorkerPod, read_lease, read_pod
+from picshapes_operator.recover import Holder
+from picshapes_operator.snapshot import Worker
+
+WATCH_SILENCE_S: Final = 10.0
+"""A lease watch that was silent for longer than this was not healthy: every lease gets its full time again."""
+
+
+@dataclass
+class _Seen:
+    lease: WorkerLease
+    changed_at: float
+
+
+class Fleet:
+    """Pods and leases by the worker's name (both carry the pod's)."""
+
+    def __init__(self) -> None:
+        self.pods_listed = False
+        self._pods: dict[str, WorkerPod] = {}
+        self._leases: dict[str, _Seen] = {}
+        self._leases_listed = False
+        self._heard_at = 0.0
+        self._grace_from = 0.0
+
+    @property
+    def synced(self) -> bool:
+        """Whether all pods and leases were listed once."""
+        return self.pods_listed and self._leases_listed
+
+    def observe_pod(self, pod: Json) -> None:
+        """Take in a pod as it is now."""
+        seen = read_pod(pod)
+        self._pods[seen.name] = seen
+
+    def forget_pod(self, name: str, uid: str) -> None:
+        """Drop a pod, unless another has taken its name meanwhile."""
+        if name in self._pods and self._pods[name].uid == uid:
+            del self._pods[name]
+
+    def keep_pods(self, uids: set[str], version: int) -> None:
+        """Drop the pods that a LIST at this version did not show; from now on a missing pod is a gone one."""
+        self._pods = {name: pod for name, pod in self._pods.items() if pod.uid in uids or pod.version > version}
+        self.pods_listed = True
+
+    def heard(self, monotonic: float) -> None:
+        """Note a sign of life of the lease watch."""
+        if monotonic - self._heard_at > WATCH_SILENCE_S:
+            self._grace_from = monotonic
+        self._heard_at = monotonic
+
+    def leases_listed(self, leases: Iterable[Json], monotonic: float) -> None:
+        """Take in all leases anew; each gets its full time."""
+        self._leases = {}
+        self._grace_from = self._heard_at = monotonic
+        self._leases_listed = True
+        for lease in leases:
+            self.observe_lease(lease, monotonic)
+
+    def observe_lease(self, lease: Json, monotonic: float) -> None:
+        """Take in a lease as it is now; those of other components are only signs of life."""
+        self.heard(monotonic)
+        if not _is_worker(lease):
+            return
+        seen = read_lease(lease)
+        old = self._leases.get(seen.name)
+        same = old is not None and (old.lease.renewed, old.lease.worker_id) == (seen.renewed, seen.worker_id)
+        self._leases[seen.name] = _Seen(seen, old.changed_at if old and same else monotonic)
+
+    def forget_lease(self, lease: Json, monotonic: float) -> None:
+        """Drop a lease that was deleted."""
+        self.heard(monotonic)
+        if _is_worker(lease):
+            self._leases.pop(read_lease(lease).name, None)
+
+    def workers(self, monotonic: float, held: Mapping[str, int]) -> list[Worker]:
+        """Return the workers that have measured their device and hold a lease; `held` counts by process."""
+        found = []
+        for name, pod in self._pods.items():
+            seen = self._leases.get(name)
+            if seen is None or pod.ended or pod.vram_mib is None:
+                continue
+            fresh = not self._stale(seen, monotonic)
+            found.append(
+                Worker(
+                    name=name,
+                    worker_id=seen.lease.worker_id,
+                    vram_mib=pod.vram_mib,
+                    profile=pod.profile or "",
+                    weights=pod.weights,
+                    loaded=seen.lease.loaded,
+                    held=held.get(seen.lease.worker_id, 0),
+                    accepting=pod.ready and not pod.terminating and fresh and bool(seen.lease.worker_id),
+                )
+            )
+        return found
+
+    def holder(self, worker_name: str, worker_id: str, monotonic: float) -> Holder:
+        """Judge the process that holds a job."""
+        if not self.synced:
+            return Holder.UNKNOWN
+        pod = self._pods.get(worker_name)
+        if pod is None:
+            return Holder.POD_GONE
+        if pod.ended:
+            return Holder.POD_ENDED
+        seen = self._leases.get(worker_name)
+        if seen is None or not seen.lease.worker_id:
+            return Holder.SILENT if self._past_grace(self._grace_from, monotonic) else Holder.UNKNOWN
+        if seen.lease.worker_id != worker_id:
+            return Holder.REPLACED
+        return Holder.SILENT if self._stale(seen, monotonic) else Holder.LIVE
+
+    def _stale(self, seen: _Seen, monotonic: float) -> bool:
+        return self._past_grace(max(seen.changed_at, self._grace_from), monotonic)
+
+    def _past_grace(self, since: float, monotonic: float) -> bool:
+        healthy = monotonic - self._heard_at <= WATCH_SILENCE_S
+        return healthy and monotonic - since > LEASE_STALE_S
+
+
+def _is_worker(lease: Json) -> bool:
+    labels = lease["metadata"].get("labels") or {}
+    return bool(labels.get(COMPONENT_LABEL) == COMPONENT_WORKER)

@@ -1,0 +1,127 @@
+"""Puts the operator together: settings, client, state, kopf, loop, probes; and takes it apart on SIGTERM."""
+
+import asyncio
+import os
+import secrets
+import signal
+import socket
+import sys
+from contextlib import suppress
+from typing import Final
+
+import kopf
+import structlog
+import uvloop
+from kubernetes.aio.config import ConfigException
+from prometheus_client import CollectorRegistry
+from pydantic import ValidationError
+
+from picshapes_crds import logs
+from picshapes_crds.catalogue import Catalogue, InvalidCatalogueError
+from picshapes_crds.clock import Clock, SystemClock
+from picshapes_crds.cluster import JOBS, Cluster, ClusterError, Scope
+from picshapes_crds.cluster.kube import KubeCluster
+from picshapes_crds.leadership import Leadership, Seat
+from picshapes_operator import feeds, handlers
+from picshapes_operator.loop import Loop
+from picshapes_operator.metrics import Metrics
+from picshapes_operator.probes import probes, serve
+from picshapes_operator.settings import Settings
+from picshapes_operator.state import ClusterState
+from picshapes_operator.writer import Writer
+
+LEASE: Final = "picshapes-operator"
+STALLED_S: Final = 30.0
+CRD_RETRY_S: Final = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+async def await_definition(cluster: Cluster, namespace: str, clock: Clock) -> None:
+    """Wait until jobs can be listed: kopf never watches a resource that is defined after it started."""
+    while True:
+        try:
+            await cluster.list_all(JOBS, Scope(namespace), metadata_only=True)
+        except ClusterError as error:
+            log.warning("definition.awaited", error=str(error))
+            await clock.sleep(CRD_RETRY_S)
+        else:
+            return
+
+
+async def operate(settings: Settings, catalogue: Catalogue, stop: asyncio.Event) -> None:
+    """Run the operator until `stop` is set."""
+    clock = SystemClock()
+    async with await KubeCluster.connect(settings.kubeconfig) as cluster:
+        state, metrics = ClusterState(catalogue), Metrics(CollectorRegistry())
+        identity = settings.identity or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+        leadership = Leadership(cluster, Seat(settings.namespace, LEASE, identity), clock)
+        writer = Writer(cluster, state, clock, metrics)
+        loop = Loop(state, writer, leadership, clock, metrics)
+
+        def unhealthy() -> str | None:
+            stalled = clock.monotonic() - loop.passed_at
+            return state.broken or (
+                f"the loop stands still since {stalled:.0f} s" if stalled > STALLED_S else None
+            )
+
+        def unready() -> str | None:
+            return unhealthy() or (None if state.fleet.synced else "the cluster has not been read yet")
+
+        runner = await serve(
+            probes(metrics.registry, healthy=unhealthy, ready=unready), settings.probe_host, settings.probe_port
+        )
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                parts = [
+                    tasks.create_task(_observe(settings, cluster, state, clock), name="observe"),
+                    tasks.create_task(leadership.run(), name="leadership"),
+                    tasks.create_task(loop.run(), name="loop"),
+                ]
+                await stop.wait()
+                for part in parts:
+                    part.cancel()
+        finally:
+            await writer.close()
+            await leadership.release()
+            await runner.cleanup()
+
+
+async def _observe(settings: Settings, cluster: Cluster, state: ClusterState, clock: Clock) -> None:
+    namespace = settings.namespace
+    await await_definition(cluster, namespace, clock)
+    await feeds.prime(cluster, namespace, state, clock)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(feeds.follow_leases(cluster, namespace, state, clock), name="leases")
+        tasks.create_task(feeds.resync(cluster, namespace, state, clock), name="resync")
+        await kopf.operator(
+            registry=handlers.registry_for(state),
+            settings=handlers.kopf_settings(),
+            namespaces=[namespace],
+            standalone=True,
+        )
+        raise RuntimeError("kopf has ended")
+
+
+async def _main(settings: Settings, catalogue: Catalogue) -> None:
+    stop = asyncio.Event()
+    running = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        running.add_signal_handler(number, stop.set)
+    await operate(settings, catalogue, stop)
+
+
+def main() -> int:
+    """Run the operator; returns the exit status: 2 when the settings are wrong."""
+    try:
+        settings = Settings()
+        catalogue = Catalogue.load(settings.catalogue)
+        if settings.kubeconfig:
+            os.environ["KUBECONFIG"] = str(settings.kubeconfig)  # kopf reads it there
+        logs.configure("operator", form=settings.log_format, level=settings.log_level)
+        with suppress(asyncio.CancelledError):
+            uvloop.run(_main(settings, catalogue))
+    except (ValidationError, InvalidCatalogueError, ConfigException) as error:
+        sys.stderr.write(f"picshapes operator: {error}\n")
+        return 2
+    return 0
