@@ -119,10 +119,12 @@ def root_rules() -> list[dict[str, str]]:
             f" && (self.status.phase == oldSelf.status.phase || {moves}))",
             "messageExpression": "'phase can\\'t go from ' + oldSelf.status.phase + ' to ' "
             "+ (has(self.status) ? self.status.phase : 'none')",
+            "fieldPath": ".status.phase",
         },
         {
             "rule": "!has(oldSelf.status) || (has(self.status) && self.status.attempt >= oldSelf.status.attempt)",
             "message": "attempt never falls: it fences the writes of earlier attempts",
+            "fieldPath": ".status.attempt",
         },
         {"rule": "size(self.metadata.name) <= 63", "message": "name must be at most 63 characters"},
     ]

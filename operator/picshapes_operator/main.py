@@ -74,7 +74,7 @@ async def operate(settings: Settings, catalogue: Catalogue, stop: asyncio.Event)
         try:
             async with asyncio.TaskGroup() as tasks:
                 parts = [
-                    tasks.create_task(_observe(settings, cluster, state, clock), name="observe"),
+                    tasks.create_task(_observe(settings, cluster, state, stop), name="observe"),
                     tasks.create_task(leadership.run(), name="leadership"),
                     tasks.create_task(loop.run(), name="loop"),
                 ]
@@ -87,8 +87,8 @@ async def operate(settings: Settings, catalogue: Catalogue, stop: asyncio.Event)
             await runner.cleanup()
 
 
-async def _observe(settings: Settings, cluster: Cluster, state: ClusterState, clock: Clock) -> None:
-    namespace = settings.namespace
+async def _observe(settings: Settings, cluster: Cluster, state: ClusterState, stop: asyncio.Event) -> None:
+    namespace, clock = settings.namespace, SystemClock()
     await await_definition(cluster, namespace, clock)
     await feeds.prime(cluster, namespace, state, clock)
     async with asyncio.TaskGroup() as tasks:
@@ -100,7 +100,7 @@ async def _observe(settings: Settings, cluster: Cluster, state: ClusterState, cl
             namespaces=[namespace],
             standalone=True,
         )
-        raise RuntimeError("kopf has ended")
+        stop.set()  # kopf takes the signals over once it runs, and ends on them
 
 
 async def _main(settings: Settings, catalogue: Catalogue) -> None:
