@@ -1,6 +1,7 @@
 """Puts the operator together: settings, client, state, kopf, loop, probes; and takes it apart on SIGTERM."""
 
 import asyncio
+import logging
 import os
 import secrets
 import signal
@@ -119,6 +120,7 @@ def main() -> int:
         if settings.kubeconfig:
             os.environ["KUBECONFIG"] = str(settings.kubeconfig)  # kopf reads it there
         logs.configure("operator", form=settings.log_format, level=settings.log_level)
+        logging.getLogger("kopf.objects").setLevel(logging.WARNING)  # a line an event otherwise
         with suppress(asyncio.CancelledError):
             uvloop.run(_main(settings, catalogue))
     except (ValidationError, InvalidCatalogueError, ConfigException) as error:

@@ -67,8 +67,9 @@ class ClusterState:
 
     def forget_job(self, uid: JobId) -> None:
         """Drop a job that is gone."""
-        if self.jobs.pop(uid, None):
+        if uid in self.jobs:
             self._drop_indexes(uid)
+            del self.jobs[uid]
             self._claiming.pop(uid, None)
             self.changed.set()
 

@@ -1,0 +1,132 @@
+"""When a worker counts as lost, by the operator's own clock."""
+
+from typing import Any
+
+from picshapes_operator.fleet import Fleet
+from picshapes_operator.recover import Holder
+
+
+def pod(name: str = "w", **status: object) -> dict[str, Any]:
+    return {
+        "metadata": {
+            "name": name,
+            "namespace": "n",
+            "uid": f"uid-{name}",
+            "resourceVersion": "7",
+            "labels": {
+                "app.kubernetes.io/component": "worker",
+                "picshapes.io/vram-mib": "23034",
+                "picshapes.io/catalogue-profile": "real",
+                "model.picshapes.io/flux-schnell": "true",
+                "weights.picshapes.io/flux-schnell": "abc",
+            },
+        },
+        "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]} | status,
+    }
+
+
+def lease(renewed: str, worker_id: str = "id1") -> dict[str, Any]:
+    return {
+        "metadata": {
+            "name": "w",
+            "namespace": "n",
+            "labels": {"app.kubernetes.io/component": "worker"},
+            "annotations": {"picshapes.io/loaded-models": "flux-schnell"},
+        },
+        "spec": {"holderIdentity": worker_id, "renewTime": renewed},
+    }
+
+
+def leader_lease(renewed: str) -> dict[str, Any]:
+    return {"metadata": {"name": "picshapes-operator", "namespace": "n"}, "spec": {"renewTime": renewed}}
+
+
+def fleet_at(monotonic: float) -> Fleet:
+    fleet = Fleet()
+    fleet.observe_pod(pod())
+    fleet.keep_pods({"uid-w"}, 7)
+    fleet.leases_listed([lease("t0")], monotonic)
+    return fleet
+
+
+def quiet_but_alive(fleet: Fleet, begin: float, end: float) -> None:
+    """Let the leader's own lease be seen every 2 s, as in life."""
+    moment = begin
+    while moment <= end:
+        fleet.observe_lease(leader_lease(str(moment)), moment)
+        moment += 2.0
+
+
+def test_a_worker_is_read_from_its_pod_and_its_lease() -> None:
+    (worker,) = fleet_at(100.0).workers(101.0, {"id1": 1})
+    assert worker.vram_mib == 23_034
+    assert worker.weights == {"flux-schnell": "abc"}
+    assert worker.loaded == frozenset({"flux-schnell"})
+    assert worker.held == 1
+    assert worker.accepting
+
+
+def test_a_worker_that_is_silent_for_more_than_40_s_is_lost() -> None:
+    fleet = fleet_at(100.0)
+    quiet_but_alive(fleet, 100.0, 140.0)
+    assert fleet.holder("w", "id1", 140.0) is Holder.LIVE
+    quiet_but_alive(fleet, 142.0, 142.0)
+    assert fleet.holder("w", "id1", 142.0) is Holder.SILENT
+    assert not fleet.workers(142.0, {})[0].accepting
+
+
+def test_a_renewal_gives_40_s_more() -> None:
+    fleet = fleet_at(100.0)
+    quiet_but_alive(fleet, 100.0, 130.0)
+    fleet.observe_lease(lease("t1"), 131.0)
+    quiet_but_alive(fleet, 132.0, 170.0)
+    assert fleet.holder("w", "id1", 170.0) is Holder.LIVE
+
+
+def test_an_outage_of_the_api_server_loses_no_worker() -> None:
+    fleet = fleet_at(100.0)
+    quiet_but_alive(fleet, 100.0, 110.0)
+    assert fleet.holder("w", "id1", 175.0) is Holder.LIVE
+    quiet_but_alive(fleet, 176.0, 210.0)
+    assert fleet.holder("w", "id1", 210.0) is Holder.LIVE
+    quiet_but_alive(fleet, 212.0, 220.0)
+    assert fleet.holder("w", "id1", 220.0) is Holder.SILENT
+
+
+def test_another_process_in_the_same_pod_has_replaced_the_holder() -> None:
+    fleet = fleet_at(100.0)
+    fleet.observe_lease(lease("t1", worker_id="id2"), 105.0)
+    assert fleet.holder("w", "id1", 105.0) is Holder.REPLACED
+
+
+def test_a_pod_that_is_gone_or_has_ended_has_lost_its_jobs() -> None:
+    fleet = fleet_at(100.0)
+    assert fleet.holder("other", "id9", 101.0) is Holder.POD_GONE
+    fleet.observe_pod(pod(phase="Failed"))
+    assert fleet.holder("w", "id1", 101.0) is Holder.POD_ENDED
+
+
+def test_a_pod_that_is_not_ready_or_terminating_gets_nothing_new_and_keeps_its_jobs() -> None:
+    fleet = fleet_at(100.0)
+    fleet.observe_pod(pod(conditions=[{"type": "Ready", "status": "False"}]))
+    assert not fleet.workers(101.0, {})[0].accepting
+    assert fleet.holder("w", "id1", 101.0) is Holder.LIVE
+    terminating = pod()
+    terminating["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    fleet.observe_pod(terminating)
+    assert not fleet.workers(101.0, {})[0].accepting
+    assert fleet.holder("w", "id1", 101.0) is Holder.LIVE
+
+
+def test_nothing_is_judged_before_everything_was_listed_once() -> None:
+    fleet = Fleet()
+    fleet.observe_pod(pod())
+    assert fleet.holder("gone", "id1", 500.0) is Holder.UNKNOWN
+
+
+def test_a_listing_drops_pods_that_it_does_not_show_but_not_newer_ones() -> None:
+    fleet = fleet_at(100.0)
+    fleet.keep_pods(set(), 6)
+    assert fleet.holder("w", "id1", 101.0) is Holder.LIVE
+    fleet.keep_pods(set(), 7)
+    assert fleet.holder("w", "id1", 101.0) is Holder.POD_GONE

@@ -1,0 +1,133 @@
+"""What the operator remembers, and what it forgets."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from picshapes_crds.catalogue import Catalogue
+from picshapes_crds.phases import Reason
+from picshapes_operator.state import ClusterState
+
+NOW = datetime(2026, 1, 1, 12, 0, 5, tzinfo=UTC)
+
+
+def job(uid: str, version: int, status: dict[str, Any] | None = None, **spec: object) -> dict[str, Any]:
+    return {
+        "metadata": {
+            "name": f"name-{uid}",
+            "namespace": "n",
+            "uid": uid,
+            "resourceVersion": str(version),
+            "creationTimestamp": "2026-01-01T12:00:00Z",
+        },
+        "spec": {"prompt": "a red circle", "model": "flux-schnell", "tier": "basic", **spec},
+        "status": status or {"phase": "Pending", "attempt": 0},
+    }
+
+
+CLAIMED = {"phase": "Claimed", "attempt": 1, "workerName": "w", "workerID": "id1"}
+
+
+def state() -> ClusterState:
+    return ClusterState(Catalogue.load("demo"))
+
+
+def waiting(seen: ClusterState) -> list[str]:
+    return [uid for queue in seen.snapshot(0.0, 10).queues for _, uid in queue.heads]
+
+
+def test_waiting_jobs_are_ordered_by_priority_then_age() -> None:
+    seen = state()
+    seen.observe_job(job("young", 3))
+    seen.observe_job(job("urgent", 4, priority=5))
+    old = job("old", 5)
+    old["metadata"]["creationTimestamp"] = "2026-01-01T11:00:00Z"
+    seen.observe_job(old)
+    assert waiting(seen) == ["urgent", "old", "young"]
+
+
+def test_an_older_version_of_a_job_is_ignored() -> None:
+    seen = state()
+    seen.observe_job(job("a", 9, CLAIMED))
+    seen.observe_job(job("a", 5))
+    assert waiting(seen) == []
+    assert [one.metadata.uid for one in seen.held_jobs()] == ["a"]
+
+
+def test_a_claim_in_flight_takes_the_job_and_the_place_until_it_is_answered() -> None:
+    seen = state()
+    seen.observe_job(job("a", 1))
+    seen.claiming("a", "id1")
+    assert waiting(seen) == []
+    seen.claim_ended("a")
+    assert waiting(seen) == ["a"]
+
+
+def test_a_claim_seen_before_its_answer_is_counted_once() -> None:
+    seen = state()
+    seen.observe_job(job("a", 1))
+    seen.claiming("a", "id1")
+    seen.observe_job(job("a", 2, CLAIMED))
+    seen.claim_ended("a")
+    assert waiting(seen) == []
+    assert len(seen.held_jobs()) == 1
+
+
+def test_a_listing_drops_jobs_that_it_does_not_show_but_not_newer_ones() -> None:
+    seen = state()
+    seen.observe_job(job("gone", 5))
+    seen.observe_job(job("newer", 8))
+    seen.keep_jobs(set(), 6)
+    assert list(seen.jobs) == ["newer"]
+
+
+def test_an_unknown_model_is_refused_with_the_known_ones_and_waits() -> None:
+    seen = state()
+    seen.observe_job(job("a", 1, model="dall-e"))
+    assert waiting(seen) == []
+    assert seen.refused["a"].reason is Reason.UNKNOWN_MODEL
+    assert seen.refused["a"].message == "unknown model dall-e; known: flux-schnell, z-image-turbo"
+
+
+def test_a_size_over_the_tier_is_refused_with_the_limit() -> None:
+    seen = state()
+    seen.observe_job(job("a", 1, width=1100))
+    assert seen.refused["a"].reason is Reason.INVALID_SPEC
+    assert seen.refused["a"].message == "width 1100 px exceeds the basic tier's 1024 px for flux-schnell"
+
+
+def test_deadlines_come_due_once_and_only_for_live_jobs() -> None:
+    seen = state()
+    seen.observe_job(job("late", 1, deadlineSeconds=5))
+    seen.observe_job(job("patient", 2))
+    seen.observe_job(job("done", 3, {"phase": "Failed", "attempt": 1}, deadlineSeconds=5))
+    assert seen.overdue(NOW) == ["late"]
+    assert seen.overdue(NOW) == []
+    seen.look_again("late", NOW)
+    assert seen.overdue(NOW) == ["late"]
+
+
+def test_finished_jobs_expire_but_not_those_that_the_api_archives() -> None:
+    seen = state()
+    ended = {"phase": "Completed", "attempt": 1, "completedAt": "2026-01-01T12:00:01Z"}
+    seen.observe_job(job("mine", 1, ended, ttlSecondsAfterFinished=3))
+    archived = job("archived", 2, ended, ttlSecondsAfterFinished=3)
+    archived["metadata"]["labels"] = {"picshapes.io/archive": "required"}
+    seen.observe_job(archived)
+    assert seen.expired(NOW - timedelta(seconds=2)) == []
+    assert seen.expired(NOW) == ["mine"]
+
+
+def test_a_cancelled_waiting_job_is_urgent_and_no_longer_queued() -> None:
+    seen = state()
+    seen.observe_job(job("a", 1))
+    seen.observe_job(job("a", 2, cancelRequested=True))
+    assert waiting(seen) == []
+    assert seen.urgent == {"a"}
+
+
+def test_a_forgotten_job_leaves_nothing_behind() -> None:
+    seen = state()
+    seen.observe_job(job("a", 1, CLAIMED))
+    seen.forget_job("a")
+    assert seen.held_jobs() == []
+    assert seen.overdue(NOW + timedelta(days=1)) == []
