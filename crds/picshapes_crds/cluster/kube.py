@@ -27,6 +27,7 @@ CONNECTIONS: Final = 256
 
 _JSON: Final = "application/json"
 _METADATA: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+_APPLY: Final = "application/apply-patch+yaml"
 _MERGE: Final = "application/merge-patch+json"
 _JSON_PATCH: Final = "application/json-patch+json"
 _NETWORK_FAULTS: Final = (aiohttp.ClientError, TimeoutError, OSError)
@@ -80,7 +81,7 @@ class KubeCluster:
         while True:
             path = f"{_path(kind, scope.namespace)}?{urlencode(query)}"
             page = await self._call(_Request("GET", path, accept=accept))
-            items += page["items"]
+            items += page["items"] or []  # an empty metadata list has null there
             if not page["metadata"].get("continue"):
                 return ObjectList(items, page["metadata"]["resourceVersion"])
             query["continue"] = page["metadata"]["continue"]
@@ -123,6 +124,12 @@ class KubeCluster:
         """Delete the object of this uid."""
         options = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}}
         await self._call(_Request("DELETE", _path(kind, namespace, name), options))
+
+    async def apply(self, kind: Kind, body: Json) -> Json:
+        """Server-side apply, of namespaced and cluster-wide objects; PicShapes' fields win over others."""
+        metadata = body["metadata"]
+        path = _path(kind, metadata.get("namespace"), metadata["name"])
+        return await self._call(_Request("PATCH", f"{path}?fieldManager=picshapes&force=true", body, _APPLY))
 
     async def _call(self, request: "_Request") -> Json:
         limits = aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_S)
