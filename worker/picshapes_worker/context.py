@@ -1,0 +1,43 @@
+"""Everything outside a job that its run needs, passed in as one value: so it can run against anything."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from picshapes_crds.catalogue import Catalogue
+from picshapes_crds.clock import Clock
+from picshapes_crds.cluster import JOBS, Cluster, Json
+from picshapes_worker.engine_host import EngineHost
+from picshapes_worker.metrics import Metrics
+from picshapes_worker.store import PictureStore
+
+
+@dataclass(frozen=True)
+class WorkerContext:
+    """The surroundings of one worker process."""
+
+    cluster: Cluster
+    namespace: str
+    store: PictureStore
+    host: EngineHost
+    catalogue: Catalogue
+    clock: Clock
+    rng: random.Random
+    metrics: Metrics
+    models_loaded: Callable[[frozenset[str]], None]
+    """Told the models in device memory whenever they may have changed."""
+    public_url: str | None
+
+    async def patch_status(self, job_name: str, operations: list[Json]) -> None:
+        """Apply a fenced JSON Patch to a job's status; raises `ClusterError`."""
+        await self.cluster.json_patch(JOBS, self.namespace, job_name, operations, "status")
+
+    async def read(self, job_name: str) -> Json:
+        """Read a job as it is now; raises `ClusterError`."""
+        return await self.cluster.get(JOBS, self.namespace, job_name)
+
+    def result_url(self, public_id: str, key: str) -> str:
+        """Return where users find a picture: at the API when its address is known, else in the store."""
+        if self.public_url is None:
+            return self.store.url_of(key)
+        return f"{self.public_url.rstrip('/')}/results/{public_id}.{key.rpartition('.')[2]}"

@@ -1,0 +1,25 @@
+"""What a picture's file says of how it was made; written into it by `encoding`. Pure."""
+
+from importlib.metadata import version
+from typing import Final
+
+from picshapes_crds.catalogue import Model
+from picshapes_worker.engine import Request
+
+SOFTWARE: Final = f"PicShapes {version('picshapes')}"
+DEMO_COMMENT: Final = "Made with PicShapes' demo weights: tiny models that draw simple shapes."
+
+
+def describe(request: Request, model: Model, profile: str) -> dict[str, str]:
+    """Return what a picture's file says of its making; keys are PNG keywords, values any text."""
+    said = {
+        "Software": SOFTWARE,
+        "Description": request.prompt,
+        "negative_prompt": request.negative_prompt or "",
+        "model": request.model,
+        "weights": model.weights.revision_id,
+        "seed": str(request.seed),
+        "steps": str(request.steps),
+        "Comment": DEMO_COMMENT if profile == "demo" else "",
+    }
+    return {key: value for key, value in said.items() if value}

@@ -1,0 +1,125 @@
+"""The real engine: diffusers pipelines on a CPU or an NVIDIA card.
+
+The only module that imports torch and diffusers. A generation runs in the caller's thread and is stopped by
+what `on_step` raises: diffusers lets it through.
+"""
+
+import gc
+import os
+from collections.abc import Mapping
+from typing import Any, Final
+
+# Set before torch starts its threads: those that wait must not burn a core that another process could use.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+import torch
+from diffusers import FluxPipeline, ZImagePipeline
+
+from picshapes_crds.catalogue import Model
+from picshapes_worker.device import Device
+from picshapes_worker.encoding import PillowPicture
+from picshapes_worker.engine import (
+    DeviceOutOfMemoryError,
+    DeviceUnavailableError,
+    ModelUnavailableError,
+    OnStep,
+    Request,
+)
+from picshapes_worker.engines.arguments import call_arguments, crop_box
+from picshapes_worker.residency import evictions
+from picshapes_worker.weights import locate
+
+PIPELINES: Final[dict[str, Any]] = {"FluxPipeline": FluxPipeline, "ZImagePipeline": ZImagePipeline}
+
+
+class DiffusersEngine:
+    """Keeps pipelines in device memory, as many as fit, and runs them."""
+
+    def __init__(self, models: Mapping[str, Model], device: Device) -> None:
+        """Check the device; raises `DeviceUnavailableError` when this build of torch can't use it."""
+        if device.kind == "cuda" and not torch.cuda.is_available():
+            raise DeviceUnavailableError(
+                f"there is a {device.name}, but torch {torch.__version__} can't use it: "
+                "its driver is too old, or torch is built for CPUs only"
+            )
+        self._models, self._device = models, device
+        self._pipelines: dict[str, Any] = {}
+        """In the order of their last use."""
+
+    def load(self, model: str) -> None:
+        """Bring a model into device memory, pushing out the least recently used ones if it must."""
+        entry = self._models[model]
+        if model in self._pipelines:
+            self._pipelines[model] = self._pipelines.pop(model)
+            return
+        needs = {one: self._models[one].vram.base_mib for one in (*self._pipelines, model)}
+        needs[model] += entry.vram.reserve_mib + entry.vram.per_megapixel_mib
+        for one in evictions(list(self._pipelines), model, needs, self._device.memory_mib):
+            del self._pipelines[one]
+        self._collect()
+        source = locate(model, entry.weights)
+        fault = None
+        try:
+            pipeline = PIPELINES[entry.pipeline].from_pretrained(
+                source.name,
+                revision=source.revision,
+                torch_dtype=getattr(torch, entry.dtype),
+                use_safetensors=True,
+            )
+            pipeline.to(self._device.kind)
+        except Exception as error:
+            fault = _out_of_memory(error)
+            if fault is None:  # whatever else the libraries raise on weights, it is the weights
+                raise ModelUnavailableError(f"can't load {model} from {source.name}: {error}") from error
+        if fault is not None:
+            raise DeviceOutOfMemoryError(fault)
+        pipeline.set_progress_bar_config(disable=True)
+        self._pipelines[model] = pipeline
+
+    def generate(self, request: Request, on_step: OnStep) -> PillowPicture:
+        """Make a picture. The noise is drawn on the CPU, so a seed means the same on every device."""
+        model = self._models[request.model]
+
+        def stepped(_: Any, index: int, __: Any, tensors: dict[str, Any]) -> dict[str, Any]:
+            on_step(index + 1)
+            return tensors
+
+        on_step(0)
+        fault = None
+        try:
+            made = self._pipelines[request.model](
+                **call_arguments(request, model),
+                generator=torch.Generator("cpu").manual_seed(request.seed),
+                callback_on_step_end=stepped,
+            )
+        except (RuntimeError, MemoryError) as error:
+            fault = _out_of_memory(error)
+            if fault is None:
+                raise
+        # Raised here, not above: the error caught holds the frames, and with them the tensors that must go.
+        if fault is not None:
+            raise DeviceOutOfMemoryError(fault)
+        image = made.images[0]
+        if image.size != (request.width, request.height):
+            image = image.crop(crop_box(image.size, request.width, request.height))
+        return PillowPicture(image)
+
+    def free(self, *, keep: str) -> None:
+        """Give back all device memory but what the weights of this one model take."""
+        self._pipelines = {model: one for model, one in self._pipelines.items() if model == keep}
+        self._collect()
+
+    def loaded(self) -> frozenset[str]:
+        """Return the models in device memory now."""
+        return frozenset(self._pipelines)
+
+    def _collect(self) -> None:
+        gc.collect()
+        if self._device.kind == "cuda":
+            torch.cuda.empty_cache()
+
+
+def _out_of_memory(error: Exception) -> str | None:
+    """Return what the error says if it says that memory ran out: on a CPU torch has no type for it."""
+    told = isinstance(error, (torch.OutOfMemoryError, MemoryError))
+    return str(error) if told or "not enough memory" in str(error) else None

@@ -1,0 +1,123 @@
+"""The Lease that says this process is alive: taken at start, renewed every 10 s, given up at the end.
+
+Its holder is the process, not the pod: a restarted container takes the Lease over, and an older process that
+still runs under the pod's name sees that it is no longer the holder and must end. Every renewal is fenced by
+the resource version it last saw.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable
+
+import structlog
+
+from picshapes_crds.clock import Clock
+from picshapes_crds.cluster import (
+    LEASES,
+    AlreadyExistsError,
+    Cluster,
+    ClusterError,
+    ConflictError,
+    Json,
+    NotFoundError,
+)
+from picshapes_crds.cluster.reflector import backoff_s
+from picshapes_crds.workers import LEASE_RENEWAL_S, LEASE_STALE_S, WorkerPod, lease_body, lease_renewal
+from picshapes_worker.patience import Patience
+
+log = structlog.get_logger(__name__)
+
+
+class LeaseLostError(Exception):
+    """Another process holds the Lease of this pod's name: this one must end."""
+
+    code = "LEASE_LOST"
+
+
+class LeaseKeeper:
+    """Holds one worker's Lease."""
+
+    def __init__(self, cluster: Cluster, pod: WorkerPod, worker_id: str, clock: Clock, rng: random.Random) -> None:
+        self._cluster, self._pod, self._worker_id = cluster, pod, worker_id
+        self._clock, self._rng = clock, rng
+        self._version = ""
+        self._changed = asyncio.Event()
+        self._loaded: frozenset[str] = frozenset()
+        self._ends = False
+
+    def models_loaded(self, models: frozenset[str]) -> None:
+        """Note which models are in device memory; a change is written at once."""
+        if models != self._loaded:
+            self._loaded = models
+            self._changed.set()
+
+    def end(self) -> None:
+        """Let `hold` give the Lease up and return."""
+        self._ends = True
+        self._changed.set()
+
+    async def hold(self, may_renew: Callable[[], bool], renewed: Callable[[], None]) -> None:
+        """Take the Lease and keep it while `may_renew`; call `renewed` after each write.
+
+        Raises `LeaseLostError`, or `ClusterError` when the Lease can't be taken within its time to run out.
+        """
+        await Patience(LEASE_STALE_S, self._clock, self._rng).call(self._take)
+        renewed()
+        failures = 0
+        while not self._ends:
+            await self._wait(backoff_s(failures, self._rng) if failures else LEASE_RENEWAL_S)
+            if self._ends or not may_renew():
+                continue
+            try:
+                await self._renew()
+            except ClusterError as error:
+                failures = min(failures + 1, 4)  # at most 3.2 s apart, 40 s before it counts as stale
+                log.warning("lease.retry", error=str(error))
+            else:
+                failures = 0
+                renewed()
+        await self._give_up()
+
+    async def _wait(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._changed.wait()
+        except TimeoutError:
+            return
+        self._changed.clear()
+
+    async def _take(self) -> None:
+        """Create the Lease, or take over the one that an earlier process of this pod's name left."""
+        body = lease_body(self._pod, self._worker_id, self._loaded, self._clock.now())
+        try:
+            lease = await self._cluster.create(LEASES, self._pod.namespace, body)
+        except AlreadyExistsError:
+            lease = await self._cluster.merge_patch(LEASES, self._pod.namespace, self._pod.name, body)
+        self._version = lease["metadata"]["resourceVersion"]
+
+    async def _renew(self) -> None:
+        try:
+            await self._patch(lease_renewal(self._worker_id, self._loaded, self._clock.now()))
+        except NotFoundError:
+            await self._take()
+        except ConflictError:
+            lease = await self._cluster.get(LEASES, self._pod.namespace, self._pod.name)
+            holder = (lease.get("spec") or {}).get("holderIdentity")
+            if holder != self._worker_id:
+                raise LeaseLostError(f"the Lease {self._pod.name} is held by {holder}") from None
+            self._version = lease["metadata"]["resourceVersion"]
+            await self._patch(lease_renewal(self._worker_id, self._loaded, self._clock.now()))
+
+    async def _give_up(self) -> None:
+        """Name no holder any more, so that the operator need not wait for the Lease to run out."""
+        try:
+            await self._patch({"spec": {"holderIdentity": None}})
+        except ClusterError as error:
+            log.info("lease.not_given_up", error=str(error))  # it runs out by itself
+
+    async def _patch(self, body: Json) -> None:
+        metadata = body.get("metadata", {}) | {"resourceVersion": self._version}
+        lease = await self._cluster.merge_patch(
+            LEASES, self._pod.namespace, self._pod.name, body | {"metadata": metadata}
+        )
+        self._version = lease["metadata"]["resourceVersion"]

@@ -1,0 +1,85 @@
+"""Keeps the Lease from a thread of its own, with its own event loop and connection.
+
+Neither a model that loads nor a flood of events in the main loop may delay a renewal: late by 40 s, the
+operator gives the worker's jobs to another.
+"""
+
+import asyncio
+import random
+import threading
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+
+from picshapes_crds.clock import Clock
+from picshapes_crds.cluster import Cluster
+from picshapes_crds.workers import WorkerPod
+from picshapes_worker.lease import LeaseKeeper
+from picshapes_worker.vitals import Vitals
+
+Connect = Callable[[], Awaitable[AbstractAsyncContextManager[Cluster]]]
+
+
+class LeaseThread:
+    """The thread, as the main event loop sees it. Made, used and stopped there."""
+
+    def __init__(self, connect: Connect, pod: WorkerPod, worker_id: str, clock: Clock, vitals: Vitals) -> None:
+        self._connect, self._pod, self._worker_id = connect, pod, worker_id
+        self._clock, self._vitals = clock, vitals
+        self._main_loop = asyncio.get_running_loop()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._keeper: LeaseKeeper | None = None
+        self._models: frozenset[str] = frozenset()
+        self.renewals = 0
+        self.taken: asyncio.Future[None] = self._main_loop.create_future()
+        """Done when the Lease names this process."""
+        self.ended: asyncio.Future[None] = self._main_loop.create_future()
+        """Done when the thread has ended: with an error when the Lease was lost or could not be taken."""
+        self._thread = threading.Thread(target=self._run, name="lease", daemon=True)
+
+    def start(self) -> None:
+        """Take the Lease, then renew it until `stop`."""
+        self._thread.start()
+
+    def models_loaded(self, models: frozenset[str]) -> None:
+        """Let the Lease say which models are in device memory."""
+        self._models = models
+        if self._loop is not None and self._keeper is not None and not self.ended.done():
+            self._loop.call_soon_threadsafe(self._keeper.models_loaded, models)
+
+    async def stop(self, within_s: float) -> None:
+        """Give the Lease up and end the thread, or leave it to itself when that takes too long."""
+        if self._loop is not None and self._keeper is not None and not self.ended.done():
+            self._loop.call_soon_threadsafe(self._keeper.end)
+            await asyncio.wait({self.ended}, timeout=within_s)
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._hold())
+        except Exception as error:  # noqa: BLE001 - whatever ended the thread, the main loop must hear of it
+            self._tell(self.ended, error)
+        else:
+            self._tell(self.ended, None)
+
+    async def _hold(self) -> None:
+        async with await self._connect() as cluster:
+            keeper = LeaseKeeper(cluster, self._pod, self._worker_id, self._clock, random.Random())
+            self._loop, self._keeper = asyncio.get_running_loop(), keeper
+            keeper.models_loaded(self._models)
+            await keeper.hold(self._vitals.may_renew, self._renewed)
+
+    def _renewed(self) -> None:
+        self.renewals += 1
+        if self.renewals == 1:
+            self._tell(self.taken, None)
+
+    def _tell(self, future: "asyncio.Future[None]", error: Exception | None) -> None:
+        def settle() -> None:
+            if future.done():
+                return
+            if error is None:
+                future.set_result(None)
+            else:
+                future.set_exception(error)
+
+        if not self._main_loop.is_closed():
+            self._main_loop.call_soon_threadsafe(settle)

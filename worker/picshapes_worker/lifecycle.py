@@ -1,0 +1,207 @@
+"""The life of a worker process: start, work, drain, end.
+
+SIGTERM and SIGINT drain: no new work, waiting claims go back, the running job ends within the grace, the Lease
+names no holder any more, exit code 0.
+"""
+
+import asyncio
+import random
+import secrets
+import signal
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+import structlog
+from prometheus_client import CollectorRegistry
+
+from picshapes_crds.catalogue import Catalogue
+from picshapes_crds.clock import SystemClock
+from picshapes_crds.cluster import JOBS, Reflector, Scope
+from picshapes_crds.cluster.kube import KubeCluster
+from picshapes_worker.assignment import Assignment
+from picshapes_worker.context import WorkerContext
+from picshapes_worker.device import Device, measure
+from picshapes_worker.engine_host import EngineHost, InlineHost, ThreadedHost
+from picshapes_worker.engines import make_engine
+from picshapes_worker.lease_thread import LeaseThread
+from picshapes_worker.metrics import Metrics
+from picshapes_worker.patience import Patience
+from picshapes_worker.probes import ProbeServer
+from picshapes_worker.settings import Settings
+from picshapes_worker.startup import StartupError, label_pod, own_pod, pod_labels, warm_up
+from picshapes_worker.store import PictureStore
+from picshapes_worker.vitals import LOOP_BEAT_S, Budgets, Vitals
+from picshapes_worker.work import Work
+
+API_PATIENCE_S: Final = 300.0
+"""How long a worker waits at start for an API server that doesn't answer."""
+ABANDON_S: Final = 10.0
+"""How long a job that is stopped at the end of the grace may take to stop."""
+LEASE_END_S: Final = 5.0
+
+Answer = TypeVar("Answer")
+
+log = structlog.get_logger(__name__)
+
+
+async def run_worker(settings: Settings, catalogue: Catalogue, models: list[str], store: PictureStore) -> None:
+    """Run one worker until it is told to stop.
+
+    Raises `StartupError`, `EngineError`, `ClusterError` at start, `LeaseLostError` at any time, and
+    `ConfigException` when no API server is configured.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    vitals = Vitals(SystemClock(), Budgets(load_s=settings.load_budget_s, step_s=settings.step_budget_s))
+    registry = CollectorRegistry()
+    async with AsyncExitStack() as stack:
+        address = settings.probe_host, settings.probe_port
+        try:
+            probes = stack.enter_context(ProbeServer(address, vitals, registry))
+        except OSError as error:
+            raise StartupError(f"can't listen at {address[0]}:{address[1]}: {error.strerror}") from error
+        log.info("worker.starting", pod=settings.pod_name, engine=settings.engine, probe_port=probes.port)
+        _background(stack, _beat(vitals))
+        stopping = _background(stack, stop.wait())
+        worker = _Worker(settings, catalogue, models, vitals, Metrics(registry))
+        starting = _background(stack, worker.start(store, stack))
+        await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            await worker.serve(await starting, stopping)
+    log.info("worker.ended")
+
+
+@dataclass(frozen=True)
+class _Started:
+    """What runs once a worker has started."""
+
+    work: Work
+    watching: asyncio.Task[None]
+    lease: LeaseThread
+
+
+class _Worker:
+    """One worker process, from its settings on."""
+
+    def __init__(
+        self, settings: Settings, catalogue: Catalogue, models: list[str], vitals: Vitals, metrics: Metrics
+    ) -> None:
+        self._settings, self._catalogue, self._models = settings, catalogue, models
+        self._vitals, self._metrics = vitals, metrics
+        self._clock, self._rng = SystemClock(), random.Random()
+        self._worker_id = secrets.token_hex(16)
+
+    async def start(self, store: PictureStore, stack: AsyncExitStack) -> _Started:
+        """Do all that must be done before the first claim; register on `stack` what is to be undone."""
+        settings, vitals, clock = self._settings, self._vitals, self._clock
+        device = measure(settings.device)
+        memory_mib = settings.vram_mib or device.memory_mib
+        log.info("device.measured", device=device.name, kind=device.kind, memory_mib=device.memory_mib)
+        host = await self._engine(device, stack)
+        await warm_up(host, self._models, self._catalogue, device)
+        vitals.warm = True
+
+        cluster = await stack.enter_async_context(await KubeCluster.connect(settings.kubeconfig))
+        patience = Patience(API_PATIENCE_S, clock, self._rng)
+        pod = await own_pod(cluster, settings.namespace, settings.pod_name, patience)
+        lease = LeaseThread(lambda: KubeCluster.connect(settings.kubeconfig), pod, self._worker_id, clock, vitals)
+        context = WorkerContext(
+            cluster=cluster,
+            namespace=settings.namespace,
+            store=store,
+            host=host,
+            catalogue=self._catalogue,
+            clock=clock,
+            rng=self._rng,
+            metrics=self._metrics,
+            models_loaded=lease.models_loaded,
+            public_url=settings.public_url,
+        )
+        work, watching = await self._watch(context, stack)
+
+        lease.models_loaded(host.loaded())
+        lease.start()
+        stack.push_async_callback(lease.stop, LEASE_END_S)
+        await asyncio.wait({lease.taken, lease.ended}, return_when=asyncio.FIRST_COMPLETED)
+        if lease.ended.done():
+            await lease.ended
+        vitals.leased = True
+        labels = pod_labels(pod, memory_mib, self._models, self._catalogue)
+        await label_pod(cluster, pod, labels, patience)
+        vitals.labelled = True
+        log.info("worker.ready", worker_id=self._worker_id, memory_mib=memory_mib, models=self._models)
+        return _Started(work, watching, lease)
+
+    async def serve(self, started: _Started, stopping: asyncio.Task[bool]) -> None:
+        """Work until told to stop, then drain."""
+        working = asyncio.create_task(started.work.run())
+        ends: set[asyncio.Future[None]] = {working, started.watching, started.lease.ended}
+        try:
+            first: set[asyncio.Future[Any]] = {*ends, stopping}
+            await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
+            self._vitals.draining = True
+            started.work.drain()
+            log.info("worker.draining", grace_s=self._settings.grace_s)
+            await asyncio.wait(ends, timeout=self._settings.grace_s, return_when=asyncio.FIRST_COMPLETED)
+            if not any(end.done() for end in ends):
+                log.warning("worker.grace_over")
+                started.work.abandon()
+                await asyncio.wait(ends, timeout=ABANDON_S, return_when=asyncio.FIRST_COMPLETED)
+            for end in ends:
+                if end.done():
+                    await end  # raises what ended it
+        finally:
+            working.cancel()
+            await asyncio.gather(working, return_exceptions=True)
+
+    async def _engine(self, device: Device, stack: AsyncExitStack) -> EngineHost:
+        engine = await asyncio.to_thread(make_engine, self._settings.engine, self._catalogue, device)
+        if self._settings.engine == "null":
+            return InlineHost(engine)
+        host = ThreadedHost(engine, self._vitals)
+        stack.callback(host.close)
+        return host
+
+    async def _watch(self, context: WorkerContext, stack: AsyncExitStack) -> tuple[Work, asyncio.Task[None]]:
+        """Begin to follow the claims; return once they were listed."""
+        assignment = Assignment(self._worker_id)
+        work = Work(assignment, context)
+        own = Scope(context.namespace, field_selector=f"status.workerName={self._settings.pod_name}")
+        reflector = Reflector(context.cluster, JOBS, own, self._clock, self._rng)
+        self._vitals.watch_silent_s = reflector.silent_s
+        listed = asyncio.Event()
+        watching = _background(stack, _follow(reflector, assignment, work, listed))
+        await listed.wait()
+        return work, watching
+
+
+async def _follow(reflector: Reflector, assignment: Assignment, work: Work, listed: asyncio.Event) -> None:
+    """Let the assignment see what the watch shows, for ever."""
+    async for observation in reflector.observations():
+        for bad in assignment.observe(observation):
+            work.refuse(bad)
+        work.look()
+        listed.set()
+
+
+async def _beat(vitals: Vitals) -> None:
+    """Show that the event loop runs, for ever."""
+    while True:
+        vitals.loop_beat()
+        await asyncio.sleep(LOOP_BEAT_S)
+
+
+def _background(stack: AsyncExitStack, work: Coroutine[Any, Any, Answer]) -> asyncio.Task[Answer]:
+    """Run beside the rest until the stack unwinds."""
+    task = asyncio.create_task(work)
+
+    async def end() -> None:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    stack.push_async_callback(end)
+    return task

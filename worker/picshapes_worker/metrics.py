@@ -1,0 +1,42 @@
+"""What a worker counts, for Prometheus. The registry is passed in; labels are bounded by the catalogue."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+_SECONDS = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30, 60, 120, 300, 600)
+
+
+class Metrics:
+    """The metrics of one worker process."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.jobs = Counter(
+            "picshapes_worker_jobs",
+            "Jobs that this worker ended, by model and by reason (Succeeded or why not).",
+            ["model", "reason"],
+            registry=registry,
+        )
+        self.stage_seconds = Histogram(
+            "picshapes_worker_stage_seconds",
+            "Seconds of each stage of a job: load, inference, encode, upload, write.",
+            ["stage"],
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self.ready = Gauge(
+            "picshapes_worker_ready", "1 while the operator may give this worker jobs.", registry=registry
+        )
+        self.lease_renewals = Counter(
+            "picshapes_worker_lease_renewals", "Renewals of the worker's Lease.", registry=registry
+        )
+        self.watch_restarts = Gauge(
+            "picshapes_worker_watch_restarts", "How often the watch of claims began again.", registry=registry
+        )
+        self.device_memory_mib = Gauge(
+            "picshapes_worker_device_memory_mib", "Device memory that the pod's label declares.", registry=registry
+        )
+        self.loaded = Gauge(
+            "picshapes_worker_model_loaded",
+            "1 for each model in device memory now.",
+            ["model"],
+            registry=registry,
+        )

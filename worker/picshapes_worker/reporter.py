@@ -1,0 +1,81 @@
+"""Says in a job's status that it runs and how far it is, but only for jobs that are not quick.
+
+A quick job's Processing folds into its terminal write, which saves the API server a write a job. Writes here are
+fenced; one that is refused or lost is not made again, since the next or the terminal one says more.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import structlog
+
+from picshapes_crds import patches
+from picshapes_crds.cluster import ClusterError, Json
+from picshapes_worker.context import WorkerContext
+from picshapes_worker.control import Control
+
+PROCESSING_AFTER_S: Final = 1.0
+PROGRESS_AFTER_S: Final = 5.0
+PROGRESS_EVERY_S: Final = 2.0
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The job reported on."""
+
+    job_name: str
+    fence: patches.Fence
+    started_at: datetime
+    seed: int
+    steps: int
+
+
+class Reporter:
+    """Reports on one job from its making until `end`."""
+
+    def __init__(self, subject: Subject, control: Control, context: WorkerContext) -> None:
+        self._subject, self._control, self._context = subject, control, context
+        self._ended = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        # A timer, not a task: most jobs end before it fires, and it costs next to nothing.
+        self._timer = asyncio.get_running_loop().call_later(PROCESSING_AFTER_S, self._begin)
+
+    async def end(self) -> None:
+        """Stop reporting, once a write under way is answered: a terminal write must be the last."""
+        self._timer.cancel()
+        self._ended.set()
+        if self._task is not None:
+            await self._task
+
+    def _begin(self) -> None:
+        self._task = asyncio.create_task(self._report())
+
+    async def _report(self) -> None:
+        subject = self._subject
+        told = self._control.steps_done
+        fenced = patches.processing(subject.fence, subject.started_at, subject.seed, f"{told}/{subject.steps}")
+        await self._write(fenced)
+        pause_s = PROGRESS_AFTER_S - PROCESSING_AFTER_S
+        while not await self._ends_within(pause_s):
+            pause_s = PROGRESS_EVERY_S
+            if self._control.steps_done != told:
+                told = self._control.steps_done
+                await self._write(patches.progress(subject.fence, told, subject.steps))
+
+    async def _ends_within(self, seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._ended.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def _write(self, operations: list[Json]) -> None:
+        try:
+            await self._context.patch_status(self._subject.job_name, operations)
+        except ClusterError as error:
+            log.info("progress.unwritten", job=self._subject.job_name, error=str(error))

@@ -1,0 +1,84 @@
+"""From settings to a worker that may be given jobs: warm models, its own pod, the pod's labels.
+
+In this order: a label is a promise, made only for what was measured and for what loaded.
+"""
+
+from collections.abc import Sequence
+
+import structlog
+
+from picshapes_crds.catalogue import Catalogue
+from picshapes_crds.cluster import PODS, Cluster, NotFoundError
+from picshapes_crds.names import model_label, weights_label
+from picshapes_crds.workers import WorkerPod, read_pod, worker_labels
+from picshapes_worker.device import Device
+from picshapes_worker.engine import Request
+from picshapes_worker.engine_host import EngineHost
+from picshapes_worker.patience import Patience
+from picshapes_worker.residency import preload
+from picshapes_worker.weights import locate
+
+WARM_UP_SIDE_PX = 256
+
+log = structlog.get_logger(__name__)
+
+
+class StartupError(Exception):
+    """The worker can't start; the message says why and what to do."""
+
+    code = "STARTUP_FAILED"
+
+
+def chosen_models(wanted: Sequence[str], catalogue: Catalogue) -> list[str]:
+    """Return the models to serve; raises `StartupError` for one that the catalogue lacks."""
+    unknown = [model for model in wanted if model not in catalogue.models]
+    if unknown:
+        known = ", ".join(sorted(catalogue.models))
+        raise StartupError(f"PICSHAPES_MODELS names {', '.join(unknown)}, but the catalogue has only {known}")
+    return list(wanted or catalogue.models)
+
+
+async def warm_up(host: EngineHost, models: Sequence[str], catalogue: Catalogue, device: Device) -> None:
+    """Load and run once the models that fit together; check that the weights of the others are there.
+
+    Raises `EngineError`: a model that can't be loaded must not be promised.
+    """
+    needs = {model: catalogue.models[model].vram.base_mib for model in models}
+    first = preload(models, needs, device.memory_mib)
+    for model in models:
+        if model not in first:
+            locate(model, catalogue.models[model].weights)
+    for model in reversed(first):  # the first one listed is the most recently used in the end
+        log.info("model.loading", model=model)
+        await host.load(model)
+        request = Request(model, "a circle", None, WARM_UP_SIDE_PX, WARM_UP_SIDE_PX, steps=1, seed=0)
+        await host.generate(request, lambda _: None)
+        log.info("model.warm", model=model)
+
+
+async def own_pod(cluster: Cluster, namespace: str, name: str, patience: Patience) -> WorkerPod:
+    """Read the pod that this process runs in; raises `StartupError` when there is none."""
+    try:
+        return read_pod(await patience.call(lambda: cluster.get(PODS, namespace, name)))
+    except NotFoundError:
+        raise StartupError(
+            f"there is no pod {name} in the namespace {namespace}: "
+            "PICSHAPES_POD_NAME and PICSHAPES_NAMESPACE must name the pod that the worker runs in"
+        ) from None
+
+
+def pod_labels(
+    pod: WorkerPod, memory_mib: int, models: Sequence[str], catalogue: Catalogue
+) -> dict[str, str | None]:
+    """Return the labels to set on the pod; None removes one that an earlier process set."""
+    revisions = {model: catalogue.models[model].weights.revision_id for model in models}
+    labels: dict[str, str | None] = dict(worker_labels(memory_mib, catalogue.profile, revisions))
+    for model in pod.weights.keys() - revisions.keys():
+        labels |= {model_label(model): None, weights_label(model): None}
+    return labels
+
+
+async def label_pod(cluster: Cluster, pod: WorkerPod, labels: dict[str, str | None], patience: Patience) -> None:
+    """Say on the pod what this worker can do."""
+    body = {"metadata": {"labels": labels}}
+    await patience.call(lambda: cluster.merge_patch(PODS, pod.namespace, pod.name, body))
