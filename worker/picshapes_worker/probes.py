@@ -13,6 +13,11 @@ TEXT: Final = "text/plain; charset=utf-8"
 CLIENT_TIMEOUT_S: Final = 5.0
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    allow_reuse_port = True  # whoever starts the worker may hold the port for it until now
+
+
 class ProbeServer:
     """A small HTTP server; use as a context manager."""
 
@@ -48,8 +53,7 @@ class ProbeServer:
             def log_message(self, *_: object) -> None:
                 """Say nothing: probes come every few seconds."""
 
-        self._server = ThreadingHTTPServer(address, Handler)
-        self._server.daemon_threads = True
+        self._server = _Server(address, Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, name="probes", daemon=True)
 
     @property

@@ -1,0 +1,164 @@
+"""Workers as processes, each with the least-power token of its own Pod, on a real API server."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
+
+import httpx
+import pytest_asyncio
+
+from picshapes_cli.controlplane.ports import reserved_port
+from picshapes_cli.controlplane.server import ControlPlane
+from picshapes_cli.processes import Child, Children, ChildSpec
+from picshapes_crds import patches
+from picshapes_crds.admission import worker_policies
+from picshapes_crds.catalogue import Catalogue
+from picshapes_crds.cluster import JOBS, LEASES, PODS, Event, Json, Scope
+from picshapes_crds.cluster.kube import KubeCluster
+from picshapes_crds.cluster.protocol import Kind
+from picshapes_crds.install import apply_all
+from picshapes_crds.resolve import resolve
+from picshapes_crds.resource import GenerationJob, Resolved
+from picshapes_crds.roles import role, role_binding
+
+READY_WITHIN_S = 120.0
+SEEN_WITHIN_S = 60.0
+ACCOUNT = "picshapes-worker"
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A worker process and the pod that it plays in."""
+
+    child: Child
+    pod_name: str
+    probes: str
+    storage: Path
+
+    async def probe(self, path: str) -> httpx.Response:
+        async with httpx.AsyncClient(base_url=self.probes, trust_env=False) as client:
+            return await client.get(path)
+
+
+class Station:
+    """One namespace with a worker's role and policies, in which workers are started and jobs are claimed."""
+
+    def __init__(
+        self, cluster: KubeCluster, plane: ControlPlane, namespace: str, folder: Path, children: Children
+    ) -> None:
+        self.cluster, self.namespace, self.folder = cluster, namespace, folder
+        self._plane, self._children = plane, children
+
+    async def prepare(self) -> None:
+        """Make the service account, its role and the policies that narrow it."""
+        account = {
+            "apiVersion": "v1",
+            "kind": "ServiceAccount",
+            "metadata": {"name": ACCOUNT, "namespace": self.namespace},
+        }
+        subject = {"kind": "ServiceAccount", "name": ACCOUNT, "namespace": self.namespace}
+        policies = worker_policies(self.namespace, ACCOUNT, f"worker-{self.namespace}")
+        rules = [role("worker", self.namespace), role_binding("worker", self.namespace, subject)]
+        await apply_all(self.cluster, [account, *rules, *policies])
+
+    async def pod_token(self, name: str) -> str:
+        """Make a Pod object and return a token bound to it."""
+        pod = {
+            "metadata": {"name": name, "labels": {"app.kubernetes.io/component": "worker"}},
+            "spec": {"serviceAccountName": ACCOUNT, "containers": [{"name": "worker", "image": "worker"}]},
+        }
+        made = await self.cluster.create(PODS, self.namespace, pod)
+        reference = {"kind": "Pod", "apiVersion": "v1", "name": name, "uid": made["metadata"]["uid"]}
+        accounts = Kind("v1", f"serviceaccounts/{ACCOUNT}/token")
+        answer = await self.cluster.create(accounts, self.namespace, {"spec": {"boundObjectRef": reference}})
+        return str(answer["status"]["token"])
+
+    async def start(self, name: str, settings: Mapping[str, str], *, ready: bool = True) -> Worker:
+        """Start a worker in a pod of this name; wait until it is ready."""
+        kubeconfig = self.folder / f"{name}.kubeconfig"
+        if not kubeconfig.exists():
+            self._plane.write_kubeconfig(kubeconfig, token=await self.pod_token(name))
+        storage = self.folder / "pictures"
+        with reserved_port() as port:
+            env = os.environ | {
+                "PICSHAPES_POD_NAME": name,
+                "PICSHAPES_NAMESPACE": self.namespace,
+                "PICSHAPES_KUBECONFIG": str(kubeconfig),
+                "PICSHAPES_STORAGE_URL": storage.as_uri(),
+                "PICSHAPES_PROBE_PORT": str(port),
+                "PICSHAPES_ENGINE": "null",
+                "PICSHAPES_LOG_FORMAT": "text",
+                **settings,
+            }
+            argv = [sys.executable, "-m", "picshapes_worker"]
+            log_path = self.folder / f"{name}-{port}.log"
+            child = await self._children.start(ChildSpec(name, argv, log_path, env=env, stop_timeout_s=30))
+            worker = Worker(child, name, f"http://127.0.0.1:{port}", storage)
+            if ready:
+                async with httpx.AsyncClient(trust_env=False) as client:
+                    url = f"{worker.probes}/readyz"
+                    await child.wait_ready(url, client=client, timeout_s=READY_WITHIN_S)
+        return worker
+
+    async def create(self, name: str, **spec: Any) -> GenerationJob:
+        """Create a job."""
+        body = {
+            "apiVersion": "picshapes.io/v1alpha1",
+            "kind": "GenerationJob",
+            "metadata": {"name": name},
+            "spec": {"prompt": "a red circle", "model": "flux-schnell", "width": 256, "height": 256} | spec,
+        }
+        return GenerationJob.parse(await self.cluster.create(JOBS, self.namespace, body))
+
+    async def claim(self, job: GenerationJob, worker: Worker, worker_id: str | None = None) -> GenerationJob:
+        """Do what the operator does: give a job to the process that holds the worker's Lease."""
+        resolved = resolve(job.spec, Catalogue.load("demo"))
+        assert isinstance(resolved, Resolved)
+        holder = worker_id or (await self.lease(worker))["spec"]["holderIdentity"]
+        body = patches.claim(job, resolved, worker.pod_name, holder, datetime.now(UTC))
+        claimed = await self.cluster.merge_patch(JOBS, self.namespace, job.metadata.name, body, "status")
+        return GenerationJob.parse(claimed)
+
+    async def lease(self, worker: Worker) -> Json:
+        return await self.cluster.get(LEASES, self.namespace, worker.pod_name)
+
+    async def read(self, name: str) -> GenerationJob:
+        return GenerationJob.parse(await self.cluster.get(JOBS, self.namespace, name))
+
+    async def until(self, name: str, holds: Callable[[GenerationJob], bool]) -> GenerationJob:
+        """Follow a job until something holds of it."""
+        scope = Scope(self.namespace, field_selector=f"metadata.name={name}")
+        return GenerationJob.parse(await self._until(JOBS, scope, lambda one: holds(GenerationJob.parse(one))))
+
+    async def until_lease(self, worker: Worker, holds: Callable[[Json], bool]) -> Json:
+        """Follow a worker's Lease until something holds of it."""
+        scope = Scope(self.namespace, field_selector=f"metadata.name={worker.pod_name}")
+        return await self._until(LEASES, scope, holds)
+
+    async def _until(self, kind: Kind, scope: Scope, holds: Callable[[Json], bool]) -> Json:
+        listed = await self.cluster.list_all(kind, scope)
+        if listed.items and holds(listed.items[0]):
+            return listed.items[0]
+        watch = cast("AsyncGenerator[Event]", self.cluster.watch(kind, scope, listed.resource_version))
+        async with asyncio.timeout(SEEN_WITHIN_S), aclosing(watch) as events:
+            async for event in events:
+                if event.type != "BOOKMARK" and holds(event.object):
+                    return event.object
+        raise AssertionError(f"the watch of {kind.plural} ended")
+
+
+@pytest_asyncio.fixture
+async def station(
+    cluster: KubeCluster, control_plane: ControlPlane, namespace: str, tmp_path: Path
+) -> AsyncIterator[Station]:
+    """A namespace in which workers can be started; they are stopped at the end."""
+    async with Children() as children:
+        made = Station(cluster, control_plane, namespace, tmp_path, children)
+        await made.prepare()
+        yield made
