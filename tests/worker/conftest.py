@@ -53,6 +53,8 @@ class MemoryCluster:
         self.objects: dict[tuple[str, str], Json] = {}
         self.faults: dict[str, list[Fault | None]] = {}
         self.calls: list[tuple[str, Any]] = []
+        self.changed = asyncio.Event()
+        """Set at every change of an object, for tests to clear and await."""
         self._version = 0
 
     def put(self, kind: str, obj: Json) -> Json:
@@ -60,6 +62,7 @@ class MemoryCluster:
         stored = copy.deepcopy(obj)
         stored["metadata"]["resourceVersion"] = str(self._version)
         self.objects[kind, stored["metadata"]["name"]] = stored
+        self.changed.set()
         return copy.deepcopy(stored)
 
     def patches(self) -> list[Any]:
@@ -126,7 +129,7 @@ class MemoryCluster:
 
         return await self._call("json_patch", operations, act)
 
-    async def delete(self, kind: Kind, namespace: str, name: str, uid: str) -> None:
+    async def delete(self, kind: Kind, namespace: str, name: str, uid: str, *, grace_s: int | None = None) -> None:
         raise NotImplementedError
 
     def _find(self, kind: Kind, name: str) -> Json:

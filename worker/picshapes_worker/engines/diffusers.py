@@ -11,9 +11,13 @@ from typing import Any, Final
 
 # Set before torch starts its threads: those that wait must not burn a core that another process could use.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+# Set before the import: the libraries' hints at start are for people who write programs with them.
+os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 
 import torch
 from diffusers import FluxPipeline, ZImagePipeline
+from diffusers.utils import logging as diffusers_logging
+from transformers.utils import logging as transformers_logging
 
 from picshapes_crds.catalogue import Model
 from picshapes_worker.device import Device
@@ -42,6 +46,10 @@ class DiffusersEngine:
                 f"there is a {device.name}, but torch {torch.__version__} can't use it: "
                 "its driver is too old, or torch is built for CPUs only"
             )
+        for library in (diffusers_logging, transformers_logging):
+            library.disable_progress_bar()
+            library.disable_default_handler()  # their logs take the way of all others
+            library.enable_propagation()
         self._models, self._device = models, device
         self._pipelines: dict[str, Any] = {}
         """In the order of their last use."""
@@ -63,7 +71,7 @@ class DiffusersEngine:
             pipeline = PIPELINES[entry.pipeline].from_pretrained(
                 source.name,
                 revision=source.revision,
-                torch_dtype=getattr(torch, entry.dtype),
+                dtype=getattr(torch, entry.dtype),
                 use_safetensors=True,
             )
             pipeline.to(self._device.kind)
