@@ -48,6 +48,9 @@ def resolve(spec: GenerationJobSpec, catalogue: Catalogue) -> Resolved | Refusal
 
 def seed_of(spec: GenerationJobSpec, uid: str) -> int:
     """Return the job's seed: the one asked for, else one drawn from its uid, the same at every attempt."""
-    if spec.seed is not None:
-        return spec.seed
+    return drawn_seed(uid) if spec.seed is None else spec.seed
+
+
+def drawn_seed(uid: str) -> int:
+    """Return the seed that stands for none asked for."""
     return int(uid.replace("-", ""), 16) % (MAX_SEED + 1)

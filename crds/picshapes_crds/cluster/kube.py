@@ -120,9 +120,11 @@ class KubeCluster:
         path = _path(kind, namespace, name, subresource)
         return await self._call(_Request("PATCH", path, operations, _JSON_PATCH))
 
-    async def delete(self, kind: Kind, namespace: str, name: str, uid: str) -> None:
-        """Delete the object of this uid."""
-        options = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}}
+    async def delete(self, kind: Kind, namespace: str, name: str, uid: str, *, grace_s: int | None = None) -> None:
+        """Delete the object of this uid; a pod is gone at once with a `grace_s` of 0."""
+        options: Json = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}}
+        if grace_s is not None:
+            options["gracePeriodSeconds"] = grace_s
         await self._call(_Request("DELETE", _path(kind, namespace, name), options))
 
     async def apply(self, kind: Kind, body: Json) -> Json:
@@ -130,6 +132,19 @@ class KubeCluster:
         metadata = body["metadata"]
         path = _path(kind, metadata.get("namespace"), metadata["name"])
         return await self._call(_Request("PATCH", f"{path}?fieldManager=picshapes&force=true", body, _APPLY))
+
+    async def request_token(self, pod: Json, account: str, life_s: int) -> str:
+        """Return a token of a service account, bound to a pod: it is good for as long as the pod is there."""
+        metadata = pod["metadata"]
+        bound = {"apiVersion": "v1", "kind": "Pod", "name": metadata["name"], "uid": metadata["uid"]}
+        path = _path(Kind("v1", "serviceaccounts"), metadata["namespace"], account, "token")
+        body = {
+            "apiVersion": "authentication.k8s.io/v1",
+            "kind": "TokenRequest",
+            "spec": {"expirationSeconds": life_s, "boundObjectRef": bound},
+        }
+        answer = await self._call(_Request("POST", path, body))
+        return str(answer["status"]["token"])
 
     async def _call(self, request: "_Request") -> Json:
         limits = aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_S)

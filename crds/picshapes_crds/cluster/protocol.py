@@ -83,5 +83,8 @@ class Cluster(Protocol):
     ) -> Json:
         """Apply a JSON Patch (RFC 6902); a failed `test` raises `InvalidError`."""
 
-    async def delete(self, kind: Kind, namespace: str, name: str, uid: str) -> None:
-        """Delete the object if it still is the one of this uid; `ConflictError` when it isn't."""
+    async def delete(self, kind: Kind, namespace: str, name: str, uid: str, *, grace_s: int | None = None) -> None:
+        """Delete the object if it still is the one of this uid; `ConflictError` when it isn't.
+
+        `grace_s` is the time that a pod is given to end; the pod's own when absent.
+        """
