@@ -31,7 +31,7 @@ def explain_failure(output: str, log_path: str) -> ControlPlaneError:
         )
     if _NO_SPACE.search(output):
         return BuildFailedError(
-            "The disk is full. The build needs 4 GB for a while in the cache folder (XDG_CACHE_HOME moves it)."
+            "The disk is full. The build needs 6 GB for a while in the cache folder (XDG_CACHE_HOME moves it)."
             f" {ending}"
         )
     if _NETWORK.search(output):

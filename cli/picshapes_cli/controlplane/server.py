@@ -57,6 +57,8 @@ class ControlPlane:
         self._binaries = binaries
         self._options = options
         self._children = Children()
+        self._etcd: Child | None = None
+        self._apiserver: Child | None = None
         self._tokens: dict[str, str] = {}
         self._stack = contextlib.AsyncExitStack()
 
@@ -78,6 +80,8 @@ class ControlPlane:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Stop kube-apiserver, then etcd."""
+        if self._etcd is not None and self._etcd.returncode is not None and self._apiserver is not None:
+            self._apiserver.kill()  # it would look for its etcd for as long as it may
         await self._stack.__aexit__(kind, error, trace)
 
     def token(self, user_name: str) -> str:
@@ -113,11 +117,11 @@ class ControlPlane:
         self.ca_pem = credentials.ca.read_bytes()
         with reserved_port() as port:
             self.url = f"https://127.0.0.1:{port}"
-            await self._start_child("etcd", etcd_argv(self._binaries.etcd, fsync=self._options.fsync))
+            self._etcd = await self._start_child("etcd", etcd_argv(self._binaries.etcd, fsync=self._options.fsync))
             # At once, not after etcd: it looks for etcd half a second later, and asks again if need be.
             argv = apiserver_argv(self._binaries.kube_apiserver, port=port, credentials=CREDENTIALS_FOLDER)
-            apiserver = await self._start_child("kube-apiserver", argv)
-            await self._wait_ready(apiserver)
+            self._apiserver = await self._start_child("kube-apiserver", argv)
+            await self._wait_ready(self._apiserver)
 
     async def _start_child(self, name: str, argv: list[str]) -> Child:
         return await self._children.start(

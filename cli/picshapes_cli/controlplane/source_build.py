@@ -48,7 +48,7 @@ class SourceBuild:
 
 
 def build(job: SourceBuild, go: GoToolchain, env: Mapping[str, str], progress: Progress) -> None:
-    """Build every program of `job`. Raises ControlPlaneError; needs about 4 GB of disk while it runs."""
+    """Build every program of `job`. Raises ControlPlaneError; needs about 6 GB of disk while it runs."""
     module_dir, bin_dir = job.scratch_dir / "module", job.scratch_dir / "bin"
     for folder in (module_dir, bin_dir):
         shutil.rmtree(folder, ignore_errors=True)
@@ -111,13 +111,14 @@ class _Runner:
         if result.returncode == 0:
             return
         log_path = self.job.scratch_dir / "build.log"
-        log_path.write_text(result.output)
+        output = "".join(line for line in result.output.splitlines(keepends=True) if not line.startswith(_LISTED))
+        log_path.write_text(output)
         if result.timed_out:
             raise BuildFailedError(
                 f"Building {self.job.names} took more than {BUILD_TIMEOUT_S:g} s and was stopped. Start again to"
                 f" go on, or put these programs on PATH. The log is {log_path}."
             )
-        raise explain_failure(result.output, str(log_path))
+        raise explain_failure(output, str(log_path))
 
 
 def _go_environment(go: GoToolchain, env: Mapping[str, str], scratch_dir: Path) -> dict[str, str]:
