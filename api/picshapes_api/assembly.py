@@ -1,0 +1,96 @@
+"""The parts of the API put together: the same for the process, for tests and for the simulation."""
+
+import random
+import secrets
+import uuid
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+
+from picshapes_api.cluster.job_cache import JobCache
+from picshapes_api.cluster.mirror import Mirror
+from picshapes_api.cluster.outbox import Outbox
+from picshapes_api.cluster.placing import Placer
+from picshapes_api.cluster.worker_index import WorkerIndex
+from picshapes_api.pictures import PictureStore
+from picshapes_api.services import Randomness, Services
+from picshapes_api.storage.accounts import AccountStore
+from picshapes_api.storage.database import Database
+from picshapes_api.storage.jobs import JobStore
+from picshapes_crds.catalogue import Catalogue
+from picshapes_crds.clock import Clock
+from picshapes_crds.cluster import JOBS, LEASES, PODS, Cluster, Kind, Reflector, Scope
+from picshapes_crds.names import WORKER_SELECTOR
+from picshapes_crds.resource import MAX_SEED
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the API stands on."""
+
+    cluster: Cluster
+    namespace: str
+    catalogue: Catalogue
+    database: Database
+    pictures: PictureStore
+    clock: Clock
+    randomness: Randomness
+
+
+@dataclass(frozen=True)
+class Api:
+    """The parts, and the loops that must run while it serves."""
+
+    services: Services
+    mirror: Mirror
+    outbox: Outbox
+    loops: dict[str, Callable[[], Coroutine[Any, Any, None]]]
+
+
+def system_randomness() -> Randomness:
+    """Return randomness fit for secrets; ids are what protects `GET /jobs/{id}`."""
+    return Randomness(
+        new_id=lambda: str(uuid.uuid4()),
+        seed=lambda: secrets.randbelow(MAX_SEED + 1),
+        secret_bytes=secrets.token_bytes,
+    )
+
+
+def assemble(around: Surroundings, public_url: str | None = None) -> Api:
+    """Put the parts together; nothing runs yet."""
+    cluster, namespace, clock = around.cluster, around.namespace, around.clock
+
+    def follow(kind: Kind, selector: str = "") -> Reflector:
+        return Reflector(cluster, kind, Scope(namespace, selector), clock, random.Random())
+
+    def now_ms() -> int:
+        return int(clock.now().timestamp() * 1000)
+
+    jobs, cache = JobStore(around.database), JobCache(follow(JOBS))
+    placer = Placer(cluster, namespace, jobs, cache, now_ms)
+    workers = WorkerIndex(around.catalogue, clock)
+    services = Services(
+        catalogue=around.catalogue,
+        clock=clock,
+        randomness=around.randomness,
+        registry=CollectorRegistry(),
+        database=around.database,
+        accounts=AccountStore(around.database, now_ms),
+        jobs=jobs,
+        cache=cache,
+        placer=placer,
+        workers=workers,
+        pictures=around.pictures,
+        public_url=public_url.rstrip("/") if public_url else None,
+    )
+    mirror, outbox = Mirror(cluster, namespace, cache, jobs, clock), Outbox(jobs, placer, clock, now_ms)
+    loops: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
+        "jobs": cache.follow,
+        "pods": lambda: workers.follow_pods(follow(PODS, WORKER_SELECTOR).observations()),
+        "leases": lambda: workers.follow_leases(follow(LEASES, WORKER_SELECTOR).observations()),
+        "mirror": mirror.run,
+        "outbox": outbox.run,
+    }
+    return Api(services, mirror, outbox, loops)

@@ -1,0 +1,81 @@
+"""The workers that are there now: what `/models` counts.
+
+A worker counts while its pod is Ready and not on its way out, it has measured its device, and its Lease is
+renewed: seen to change within the stale time, on this process's own clock.
+"""
+
+from collections.abc import AsyncIterator
+from typing import Final
+
+from picshapes_api.core.catalogue_view import ServingWorker
+from picshapes_crds.catalogue import Catalogue
+from picshapes_crds.clock import Clock
+from picshapes_crds.cluster import Changed, Deleted, Json, Listed
+from picshapes_crds.cluster.reflector import Observation
+from picshapes_crds.workers import LEASE_STALE_S, WorkerPod, read_lease, read_pod
+
+RECOUNT_S: Final = 1.0
+
+
+class WorkerIndex:
+    """Pods and Leases of workers, by the pod's name."""
+
+    def __init__(self, catalogue: Catalogue, clock: Clock) -> None:
+        self._catalogue, self._clock = catalogue, clock
+        self._pods: dict[str, WorkerPod] = {}
+        self._renewals: dict[str, tuple[str, float]] = {}
+        """The renewal last seen, and when it was first seen."""
+        self._serving: list[ServingWorker] = []
+        self._counted_at = float("-inf")
+
+    async def follow_pods(self, observations: AsyncIterator[Observation]) -> None:
+        """Keep the pods current, for ever."""
+        async for seen in observations:
+            if isinstance(seen, Listed):
+                self._pods = {pod.name: pod for pod in map(read_pod, seen.objects)}
+            elif isinstance(seen, Changed):
+                pod = read_pod(seen.object)
+                self._pods[pod.name] = pod
+            elif isinstance(seen, Deleted):
+                self._pods.pop(seen.object["metadata"]["name"], None)
+
+    async def follow_leases(self, observations: AsyncIterator[Observation]) -> None:
+        """Keep the Leases current, for ever."""
+        async for seen in observations:
+            if isinstance(seen, Listed):
+                kept = {lease["metadata"]["name"] for lease in seen.objects}
+                self._renewals = {name: seen_at for name, seen_at in self._renewals.items() if name in kept}
+                for lease in seen.objects:
+                    self._renewed(lease)
+            elif isinstance(seen, Changed):
+                self._renewed(seen.object)
+            elif isinstance(seen, Deleted):
+                self._renewals.pop(seen.object["metadata"]["name"], None)
+
+    def serving(self) -> list[ServingWorker]:
+        """Return the workers that take jobs now; counted anew at most once a second."""
+        now = self._clock.monotonic()
+        if now - self._counted_at >= RECOUNT_S:
+            self._serving = [worker for pod in self._pods.values() if (worker := self._worker(pod, now))]
+            self._counted_at = now
+        return self._serving
+
+    def _renewed(self, obj: Json) -> None:
+        lease = read_lease(obj)
+        known = self._renewals.get(lease.name)
+        if known is None or known[0] != lease.renewed:
+            self._renewals[lease.name] = (lease.renewed, self._clock.monotonic())
+
+    def _worker(self, pod: WorkerPod, now: float) -> ServingWorker | None:
+        renewal = self._renewals.get(pod.name)
+        fresh = renewal is not None and now - renewal[1] < LEASE_STALE_S
+        if not (pod.ready and fresh and pod.vram_mib) or pod.terminating or pod.ended:
+            return None
+        if pod.profile != self._catalogue.profile:
+            return None
+        models = {
+            model
+            for model, revision in pod.weights.items()
+            if model in self._catalogue.models and revision == self._catalogue.models[model].weights.revision_id
+        }
+        return ServingWorker(pod.vram_mib, frozenset(models))

@@ -1,0 +1,130 @@
+"""The API's process: settings in, service until a signal, exit status out."""
+
+import asyncio
+import signal
+import sys
+from contextlib import AsyncExitStack
+from typing import Final
+
+import stamina
+import structlog
+import uvloop
+from kubernetes.aio.config import ConfigException
+from pydantic import ValidationError
+
+from picshapes_api.assembly import Surroundings, assemble, system_randomness
+from picshapes_api.bootstrap import InvalidBootstrapFileError, create_first_users, read_bootstrap
+from picshapes_api.cluster.placing import Bounds
+from picshapes_api.pictures import InvalidStorageUrlError, PictureStore
+from picshapes_api.server import HttpServer, ListenError
+from picshapes_api.settings import Settings
+from picshapes_api.storage.database import Database, DatabaseUnavailableError
+from picshapes_api.storage.sole_user import DatabaseInUseError, sole_user
+from picshapes_api.storage.url import InvalidDatabaseUrlError, parse
+from picshapes_api.web.app import build_app
+from picshapes_crds import logs
+from picshapes_crds.catalogue import Catalogue, InvalidCatalogueError
+from picshapes_crds.clock import SystemClock
+from picshapes_crds.cluster.kube import KubeCluster
+
+WRONG_SETTINGS: Final = 2
+DATABASE_START_S: Final = 120
+"""A database that starts together with the API is waited for so long."""
+
+log = structlog.get_logger(__name__)
+
+_WRONG: Final = (
+    InvalidCatalogueError,
+    InvalidDatabaseUrlError,
+    InvalidBootstrapFileError,
+    InvalidStorageUrlError,
+    DatabaseInUseError,
+    ConfigException,
+    ListenError,
+)
+
+
+class LoopEndedError(RuntimeError):
+    """A loop that must run for ever has ended."""
+
+
+async def run(settings: Settings, stop: asyncio.Event) -> None:
+    """Serve until `stop` is set; raises what makes serving impossible."""
+    catalogue, url = Catalogue.load(settings.catalogue), parse(settings.database_url.get_secret_value())
+    bootstrap = read_bootstrap(settings.bootstrap_file) if settings.bootstrap_file else None
+    async with AsyncExitStack() as stack:
+        if url.sqlite_path is not None:
+            stack.enter_context(sole_user(url.sqlite_path))
+        pictures = PictureStore(settings.storage_url)
+        cluster = await stack.enter_async_context(await KubeCluster.connect(settings.kubeconfig))
+        async for attempt in stamina.retry_context(
+            DatabaseUnavailableError, attempts=None, timeout=DATABASE_START_S
+        ):
+            with attempt:
+                database = await Database.connect(url)
+        stack.push_async_callback(database.close)
+        around = Surroundings(
+            cluster, settings.namespace, catalogue, database, pictures, SystemClock(), system_randomness()
+        )
+        api = assemble(around, settings.public_url)
+        api.services.placer.bounds = Bounds(settings.max_unfinished)
+        if bootstrap is not None:
+            await create_first_users(bootstrap, api.services.accounts)
+        tasks = {asyncio.create_task(loop(), name=name) for name, loop in api.loops.items()}
+        server = HttpServer(build_app(api.services), api.services)
+        try:
+            port = await server.start(settings.host, settings.port)
+            log.info("api.listening", host=settings.host, port=port, namespace=settings.namespace)
+            await _until(stop, tasks)
+        finally:
+            log.info("api.stopping")
+            await server.stop()
+            await api.services.placer.finish()
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+
+
+async def _until(stop: asyncio.Event, tasks: set[asyncio.Task[None]]) -> None:
+    """Wait for the signal to stop; `LoopEndedError` when a loop ends before."""
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        done, _ = await asyncio.wait({stopping, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+        for task in done - {stopping}:
+            raise LoopEndedError(f"the {task.get_name()} loop has ended") from task.exception()
+    finally:
+        stopping.cancel()
+
+
+async def _main(settings: Settings) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        await run(settings, stop)
+    except _WRONG as error:
+        print(f"picshapes-api: {error}", file=sys.stderr)  # noqa: T201 - for whoever started the process
+        return WRONG_SETTINGS
+    except DatabaseUnavailableError as error:
+        print(f"picshapes-api: {error}", file=sys.stderr)  # noqa: T201 - as above
+        return 1
+    return 0
+
+
+def main() -> int:
+    """Run the process and return its exit status."""
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        faults = "; ".join(f"{_variable(one['loc'])}: {one['msg']}" for one in error.errors())
+        print(f"picshapes-api: wrong settings: {faults}", file=sys.stderr)  # noqa: T201 - as above
+        return WRONG_SETTINGS
+    logs.configure("api", form=settings.log_format, level=settings.log_level)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_main(settings))
+
+
+def _variable(location: tuple[int | str, ...]) -> str:
+    name = str(location[0]).upper()
+    return name if name in ("DATABASE_URL", "REDIS_URL") else f"PICSHAPES_{name}"

@@ -1,0 +1,49 @@
+"""What the handlers of requests work with, assembled once at start."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry
+
+from picshapes_api.cluster.job_cache import JobCache
+from picshapes_api.cluster.placing import Placer
+from picshapes_api.cluster.worker_index import WorkerIndex
+from picshapes_api.pictures import PictureStore
+from picshapes_api.storage.accounts import AccountStore
+from picshapes_api.storage.database import Database
+from picshapes_api.storage.jobs import JobStore
+from picshapes_crds.catalogue import Catalogue
+from picshapes_crds.clock import Clock
+
+
+@dataclass(frozen=True)
+class Randomness:
+    """Where chance comes from."""
+
+    new_id: Callable[[], str]
+    seed: Callable[[], int]
+    secret_bytes: Callable[[int], bytes]
+
+
+@dataclass
+class Services:
+    """Everything that a handler may use."""
+
+    catalogue: Catalogue
+    clock: Clock
+    randomness: Randomness
+    registry: CollectorRegistry
+    database: Database
+    accounts: AccountStore
+    jobs: JobStore
+    cache: JobCache
+    placer: Placer
+    workers: WorkerIndex
+    pictures: PictureStore
+    public_url: str | None = None
+    stopping: bool = False
+    """No more requests should come: `/readyz` fails."""
+
+    def now_ms(self) -> int:
+        """Return the wall-clock time as the database keeps it."""
+        return int(self.clock.now().timestamp() * 1000)

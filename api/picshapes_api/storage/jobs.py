@@ -1,0 +1,269 @@
+"""Verbs over accepted jobs: accept, place, observe, close. Each is one unit of work."""
+
+import json
+from dataclasses import dataclass
+from typing import Any, Final
+
+from picshapes_api.core.errors import IdempotencyConflictError, InsufficientCreditsError
+from picshapes_api.core.job_view import JobFacts, Outcome
+from picshapes_api.core.refunds import refund
+from picshapes_api.core.submission import Submission
+from picshapes_api.storage.database import Database, Row, Session
+from picshapes_api.storage.ledger import Movement, add_entry
+from picshapes_crds.phases import Phase
+
+COLUMNS: Final = (
+    "id, user_id, spec, price, created_at_ms, cancel_requested, resource_uid, status, attempt, started_at_ms,"
+    " completed_at_ms, result_sha256, result_bytes, failure, closed_at_ms"
+)
+
+
+@dataclass(frozen=True)
+class Idempotency:
+    """A client's own key for a submission, and what it must be repeated with."""
+
+    key: str
+    body_sha256: str
+
+
+@dataclass(frozen=True)
+class NewJob:
+    """A job about to be accepted."""
+
+    id: str
+    user_id: str
+    submission: Submission
+    created_at_ms: int
+    idempotency: Idempotency | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobRow:
+    """An accepted job."""
+
+    facts: JobFacts
+    user_id: str
+    price: int
+    cancel_requested: bool
+    resource_uid: str | None
+    closed: bool
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """What became of a submission."""
+
+    job: JobRow
+    replayed: bool
+    """An earlier submission with the same idempotency key made this job; nothing was debited now."""
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """A job's resource as it was seen, not at its end."""
+
+    job_id: str
+    resource_uid: str
+    outcome: Outcome | None = None
+    """How far it was; None when it was just created."""
+
+
+@dataclass(frozen=True)
+class Closing:
+    """The end of a job."""
+
+    job_id: str
+    phase: Phase
+    outcome: Outcome
+    progress: str | None = None
+    resource_uid: str | None = None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What a row demands of its resource."""
+
+    cancel_requested: bool
+    closed: bool
+
+
+class JobStore:
+    """Accepted jobs in the database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def accept(self, new: NewJob) -> Accepted:
+        """Debit the price, write the job and its ledger entry, all or nothing.
+
+        Raises `InsufficientCreditsError`, or `IdempotencyConflictError` when the key stands for another body.
+        """
+
+        async def work(session: Session) -> Accepted:
+            inserted = await _insert(session, new)
+            if not inserted:
+                return await _replay(session, new)
+            price, now_ms = new.submission.price, new.created_at_ms
+            debit = Movement(new.user_id, "debit", -price, "job", now_ms, job_id=new.id)
+            if await add_entry(session, debit) is None:
+                balance = await session.fetch_one("SELECT credits FROM users WHERE id = $1", new.user_id)
+                raise InsufficientCreditsError(balance["credits"] if balance else 0, price)
+            facts = JobFacts(new.id, new.submission.spec, now_ms, Outcome("pending"))
+            job = JobRow(facts, new.user_id, price, cancel_requested=False, resource_uid=None, closed=False)
+            return Accepted(job, replayed=False)
+
+        return await self._database.write(work)
+
+    async def find(self, job_id: str) -> JobRow | None:
+        """Return the job of this id."""
+        row = await self._database.fetch_one(f"SELECT {COLUMNS} FROM jobs WHERE id = $1", job_id)  # noqa: S608 - constants only
+        return None if row is None else job_of(row)
+
+    async def unplaced(self, before_ms: int, limit: int) -> list[JobRow]:
+        """Return the oldest open jobs accepted before this time whose resource nobody has seen."""
+        rows = await self._database.fetch(
+            f"SELECT {COLUMNS} FROM jobs WHERE closed_at_ms IS NULL AND resource_uid IS NULL"  # noqa: S608 - constants only
+            " AND created_at_ms <= $1 ORDER BY created_at_ms LIMIT $2",
+            before_ms,
+            limit,
+        )
+        return [job_of(row) for row in rows]
+
+    async def open_placed(self) -> dict[str, str]:
+        """Return the uid of the resource of every open job that has one."""
+        rows = await self._database.fetch(
+            "SELECT id, resource_uid FROM jobs WHERE closed_at_ms IS NULL AND resource_uid IS NOT NULL"
+        )
+        return {str(row["id"]): row["resource_uid"] for row in rows}
+
+    async def cancelling(self) -> list[str]:
+        """Return the open jobs whose users want them cancelled."""
+        rows = await self._database.fetch("SELECT id FROM jobs WHERE closed_at_ms IS NULL AND cancel_requested")
+        return [str(row["id"]) for row in rows]
+
+    async def closed_among(self, job_ids: list[str]) -> set[str]:
+        """Return those of the jobs whose end is in the database."""
+
+        async def is_closed(job_id: str) -> bool:
+            sql = "SELECT id FROM jobs WHERE id = $1 AND closed_at_ms IS NOT NULL"
+            return await self._database.fetch_one(sql, job_id) is not None
+
+        return {job_id for job_id in job_ids if await is_closed(job_id)}
+
+    async def observe(self, sightings: list[Sighting]) -> dict[str, Standing]:
+        """Write what was seen into the open rows; return what each known row demands of its resource."""
+
+        async def work(session: Session) -> dict[str, Standing]:
+            return {
+                seen.job_id: standing
+                for seen in sightings
+                if (standing := await _observe(session, seen)) is not None
+            }
+
+        return await self._database.write(work)
+
+    async def close(self, closings: list[Closing], now_ms: int) -> set[str]:
+        """End the jobs that are still open, each with its refund; return those that this call ended."""
+
+        async def work(session: Session) -> set[str]:
+            return {one.job_id for one in closings if await _close(session, one, now_ms)}
+
+        return await self._database.write(work)
+
+
+async def _insert(session: Session, new: NewJob) -> bool:
+    idempotency = new.idempotency
+    rows = await session.fetch(
+        "INSERT INTO jobs (id, user_id, spec, model, price, created_at_ms, idempotency_key, idempotency_sha256,"
+        " cancel_requested, status, attempt) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, false, 'pending', 0)"
+        " ON CONFLICT (user_id, idempotency_key) DO NOTHING RETURNING id",
+        new.id,
+        new.user_id,
+        json.dumps(new.submission.spec, ensure_ascii=False, separators=(",", ":")),
+        new.submission.model,
+        new.submission.price,
+        new.created_at_ms,
+        idempotency.key if idempotency else None,
+        idempotency.body_sha256 if idempotency else None,
+    )
+    return bool(rows)
+
+
+async def _replay(session: Session, new: NewJob) -> Accepted:
+    assert new.idempotency is not None, "only an idempotency key conflicts"  # noqa: S101 - an invariant, for the reader and mypy
+    row = await session.fetch_one(
+        f"SELECT {COLUMNS}, idempotency_sha256 FROM jobs WHERE user_id = $1 AND idempotency_key = $2",  # noqa: S608 - constants only
+        new.user_id,
+        new.idempotency.key,
+    )
+    if row is None or row["idempotency_sha256"] != new.idempotency.body_sha256:
+        raise IdempotencyConflictError
+    return Accepted(job_of(row), replayed=True)
+
+
+async def _observe(session: Session, seen: Sighting) -> Standing | None:
+    await session.fetch(
+        "UPDATE jobs SET resource_uid = $2 WHERE id = $1 AND closed_at_ms IS NULL AND resource_uid IS NULL",
+        seen.job_id,
+        seen.resource_uid,
+    )
+    if seen.outcome is not None:
+        await session.fetch(
+            "UPDATE jobs SET status = $3, attempt = $4, started_at_ms = $5"
+            " WHERE id = $1 AND closed_at_ms IS NULL AND resource_uid = $2",
+            seen.job_id,
+            seen.resource_uid,
+            seen.outcome.status,
+            seen.outcome.attempt,
+            seen.outcome.started_at_ms,
+        )
+    row = await session.fetch_one("SELECT cancel_requested, closed_at_ms FROM jobs WHERE id = $1", seen.job_id)
+    return None if row is None else Standing(bool(row["cancel_requested"]), row["closed_at_ms"] is not None)
+
+
+async def _close(session: Session, closing: Closing, now_ms: int) -> bool:
+    outcome = closing.outcome
+    row = await session.fetch_one(
+        "UPDATE jobs SET status = $2, attempt = $3, started_at_ms = $4, completed_at_ms = $5, result_sha256 = $6,"
+        " result_bytes = $7, failure = $8, resource_uid = COALESCE(resource_uid, $9), closed_at_ms = $10"
+        " WHERE id = $1 AND closed_at_ms IS NULL RETURNING user_id, price",
+        closing.job_id,
+        outcome.status,
+        outcome.attempt,
+        outcome.started_at_ms,
+        now_ms if outcome.completed_at_ms is None else outcome.completed_at_ms,
+        outcome.result_sha256,
+        outcome.result_bytes,
+        outcome.failure,
+        closing.resource_uid,
+        now_ms,
+    )
+    if row is None:
+        return False
+    back = refund(row["price"], closing.phase, outcome.failure, closing.progress)
+    if back:
+        reason = f"job failed: {outcome.failure}"
+        await add_entry(session, Movement(str(row["user_id"]), "refund", back, reason, now_ms, closing.job_id))
+    return True
+
+
+def job_of(row: Row) -> JobRow:
+    """Read a job's row."""
+    outcome = Outcome(
+        status=row["status"],
+        attempt=row["attempt"],
+        started_at_ms=row["started_at_ms"],
+        completed_at_ms=row["completed_at_ms"],
+        result_sha256=row["result_sha256"],
+        result_bytes=row["result_bytes"],
+        failure=row["failure"],
+    )
+    spec: dict[str, Any] = json.loads(row["spec"])
+    return JobRow(
+        facts=JobFacts(str(row["id"]), spec, row["created_at_ms"], outcome),
+        user_id=str(row["user_id"]),
+        price=row["price"],
+        cancel_requested=bool(row["cancel_requested"]),
+        resource_uid=row["resource_uid"],
+        closed=row["closed_at_ms"] is not None,
+    )

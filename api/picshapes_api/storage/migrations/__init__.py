@@ -1,0 +1,1 @@
+"""Migrations, in order; each only adds (`tortoise makemigrations` writes their first form)."""

@@ -1,0 +1,1 @@
+"""HTTP: Sanic's application and the handlers. The only place that knows Sanic."""

@@ -1,0 +1,68 @@
+"""The Sanic application: its limits, its routes, and how failures become answers."""
+
+from typing import Any, Final
+
+import structlog
+from sanic import HTTPResponse, Request, Sanic
+from sanic.config import Config
+from sanic.exceptions import SanicException
+
+from picshapes_api.core.errors import INVALID_REQUEST, ApiError, NotFoundError, ServiceUnavailableError
+from picshapes_api.pictures import StorageUnavailableError
+from picshapes_api.services import Services
+from picshapes_api.storage.database import DatabaseUnavailableError
+from picshapes_api.web import catalogue, health, jobs, results, users
+from picshapes_api.web.answers import error_answer, json_answer
+
+MAX_BODY_BYTES: Final = 256 * 1024
+"""Two prompts of 4,000 characters, each escaped to 12 bytes, and room."""
+
+_CODES: Final = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 408: "REQUEST_TIMEOUT", 413: "BODY_TOO_LARGE"}
+
+log = structlog.get_logger(__name__)
+
+
+def build_app(services: Services, name: str = "picshapes") -> Sanic[Config, Any]:
+    """Return the application; nothing runs yet. `name` must differ among those in one process."""
+    app = Sanic(name, configure_logging=False, env_prefix="PICSHAPES_SANIC_")
+    app.config.update(
+        REQUEST_MAX_SIZE=MAX_BODY_BYTES,
+        REQUEST_TIMEOUT=30,
+        RESPONSE_TIMEOUT=60,
+        KEEP_ALIVE_TIMEOUT=75,
+        ACCESS_LOG=False,
+        MOTD=False,
+        FALLBACK_ERROR_FORMAT="json",
+    )
+    app.ctx.services = services
+    for part in (users, jobs, catalogue, results, health):
+        app.blueprint(part.routes)
+    app.error_handler.add(ApiError, _known)
+    app.error_handler.add(DatabaseUnavailableError, _unavailable)
+    app.error_handler.add(StorageUnavailableError, _unavailable)
+    app.error_handler.add(SanicException, _http)
+    app.error_handler.add(Exception, _unknown)
+    return app
+
+
+def _known(_: Request, error: ApiError) -> HTTPResponse:
+    return error_answer(error)
+
+
+def _unavailable(request: Request, error: Exception) -> HTTPResponse:
+    log.error("request.unavailable", path=request.path, error=str(error))
+    return error_answer(ServiceUnavailableError())
+
+
+def _http(_: Request, error: SanicException) -> HTTPResponse:
+    """Answer what Sanic itself refuses: unknown paths and methods, bodies too large, broken requests."""
+    if error.status_code == 404:  # noqa: PLR2004 - an HTTP status
+        return error_answer(NotFoundError())
+    code = _CODES.get(error.status_code, INVALID_REQUEST if error.status_code < 500 else ApiError.code)  # noqa: PLR2004 - as above
+    text = str(error) if error.status_code < 500 else ApiError.message  # noqa: PLR2004 - as above
+    return json_answer({"error": text, "code": code}, error.status_code, dict(error.headers))
+
+
+def _unknown(request: Request, error: Exception) -> HTTPResponse:
+    log.error("request.failed", path=request.path, exc_info=error)
+    return error_answer(ApiError())

@@ -1,0 +1,107 @@
+"""Jobs over HTTP: submit, look, fetch the result's address."""
+
+import hashlib
+from uuid import UUID
+
+from sanic import Blueprint, HTTPResponse, Request
+
+from picshapes_api.core.accounts import Account
+from picshapes_api.core.errors import Fault, InvalidRequestError, JobFailedError, JobNotFoundError
+from picshapes_api.core.failures import sentence
+from picshapes_api.core.job_view import JobFacts, job_body, result_url
+from picshapes_api.core.submission import JobRequest, read_request, resolve_request
+from picshapes_api.services import Services
+from picshapes_api.storage.jobs import Idempotency, NewJob
+from picshapes_api.storage.models import IDEMPOTENCY_KEY_LENGTH
+from picshapes_api.web.answers import JSON_TYPE, base_url, encode, json_answer, services_of
+from picshapes_api.web.authentication import for_users
+
+routes = Blueprint("jobs", url_prefix="/api/v1/jobs")
+
+POLL_AFTER_S = "1"
+
+
+@routes.post("/", strict_slashes=False)
+@for_users
+async def submit(request: Request, account: Account) -> HTTPResponse:
+    """Accept a job: debit, row and ledger entry in one transaction, then the resource."""
+    services = services_of(request)
+    wanted = read_request(request.body, services.catalogue)
+    idempotency = _idempotency(request, wanted)
+    submission = resolve_request(wanted, services.catalogue, account.id, services.randomness.seed())
+    new = NewJob(services.randomness.new_id(), account.id, submission, services.now_ms(), idempotency)
+    accepted = await services.jobs.accept(new)
+    if accepted.replayed:
+        body = job_body(await find_job(services, accepted.job.facts.id), base_url(request))
+        return json_answer(body, 201, {"Idempotent-Replayed": "true"})
+    await services.placer.place_soon(accepted.job)
+    return json_answer(job_body(accepted.job.facts, base_url(request)), 201)
+
+
+@routes.get("/<job_id:str>")
+async def show(request: Request, job_id: str) -> HTTPResponse:
+    """Answer from the watch cache, else from the database; never from the API server."""
+    services = services_of(request)
+    base = base_url(request)
+    cached = services.cache.get(job_id)
+    if cached is None:
+        return json_answer(job_body(await find_job(services, job_id), base))
+    if cached.body is None or cached.body_base != base:
+        body = encode(job_body(await find_job(services, job_id), base))
+        if not cached.may_keep_body:
+            return HTTPResponse(body, 200, None, JSON_TYPE)
+        cached.body, cached.body_base = body, base
+    return HTTPResponse(cached.body, 200, None, JSON_TYPE)
+
+
+@routes.get("/<job_id:str>/result")
+async def show_result(request: Request, job_id: str) -> HTTPResponse:
+    """Answer with the picture's address once there is one."""
+    job = await find_job(services_of(request), job_id)
+    if job.outcome.status == "completed":
+        return json_answer({"result_url": result_url(job, base_url(request))})
+    if job.outcome.status == "failed":
+        raise JobFailedError(sentence(job.outcome.failure))
+    body = {"status": job.outcome.status, "message": "Job is not completed yet"}
+    return json_answer(body, 202, {"Retry-After": POLL_AFTER_S})
+
+
+async def find_job(services: Services, job_id: str) -> JobFacts:
+    """Return a job from the cache, unless the database may know better; `JobNotFoundError` when none has it."""
+    cached = services.cache.get(job_id)
+    if cached is not None and not cached.doubtful:
+        return cached.facts(services.catalogue)
+    row = await services.jobs.find(job_id) if _is_canonical(job_id) else None
+    if row is not None and row.closed:
+        # The row's end is the one that was settled; the resource, if it is still there, follows.
+        if cached is not None:
+            cached.settle(row.facts)
+        return row.facts
+    if cached is not None:
+        return cached.facts(services.catalogue)
+    if row is not None:
+        return row.facts
+    lower = job_id.lower()
+    if lower != job_id and _is_canonical(lower):
+        return await find_job(services, lower)
+    raise JobNotFoundError
+
+
+def _is_canonical(job_id: str) -> bool:
+    """Say whether this is a UUID as the API writes them; anything else is no job's id."""
+    try:
+        return str(UUID(job_id)) == job_id
+    except ValueError:
+        return False
+
+
+def _idempotency(request: Request, wanted: JobRequest) -> Idempotency | None:
+    """Return the client's key with a hash of what it asked for, whatever the order of its fields."""
+    key = request.headers.get("idempotency-key")
+    if key is None:
+        return None
+    if not (0 < len(key) <= IDEMPOTENCY_KEY_LENGTH and key.isprintable()):
+        words = f"Idempotency-Key must be 1 to {IDEMPOTENCY_KEY_LENGTH} printable characters"
+        raise InvalidRequestError([Fault("Idempotency-Key", InvalidRequestError.code, words)])
+    asked = wanted.model_dump_json(exclude_unset=True)
+    return Idempotency(key, hashlib.sha256(asked.encode()).hexdigest())

@@ -1,0 +1,74 @@
+"""Pictures over HTTP, streamed from the object store."""
+
+from sanic import Blueprint, HTTPResponse, Request
+
+from picshapes_api.core.byte_ranges import UnsatisfiableRangeError, etag_matches, read_range
+from picshapes_api.core.errors import JobNotFoundError, ResultExpiredError, ResultNotFoundError
+from picshapes_api.core.job_view import JobFacts
+from picshapes_api.pictures import ByteRange, PictureGoneError
+from picshapes_api.web.answers import services_of
+from picshapes_api.web.jobs import find_job
+from picshapes_crds.storage import CONTENT_TYPES, object_key
+
+routes = Blueprint("results", url_prefix="/results")
+
+IMMUTABLE = "public, max-age=31536000, immutable"
+
+
+@routes.route("/<file_name:str>", methods=["GET", "HEAD"])  # type: ignore[untyped-decorator] # Sanic types it in part
+async def fetch(request: Request, file_name: str) -> HTTPResponse | None:
+    """Stream the picture; its name never stands for other bytes, so caches may keep it for ever."""
+    job = await _completed_job(request, file_name)
+    etag = f'"{job.outcome.result_sha256}"'
+    headers = {
+        "ETag": etag,
+        "Cache-Control": IMMUTABLE,
+        "Accept-Ranges": "bytes",
+        "Access-Control-Allow-Origin": "*",
+        "Access-Control-Expose-Headers": "ETag, Content-Length, Content-Range",
+        "X-Content-Type-Options": "nosniff",
+    }
+    if etag_matches(request.headers.get("if-none-match"), etag):
+        return HTTPResponse(None, 304, headers)
+    key = object_key(job.id, job.outcome.attempt, job.output_format)
+    try:
+        return await _send(request, key, headers, CONTENT_TYPES[job.output_format])
+    except PictureGoneError:
+        raise ResultExpiredError from None
+
+
+async def _send(request: Request, key: str, headers: dict[str, str], content_type: str) -> HTTPResponse | None:
+    pictures = services_of(request).pictures
+    size = await pictures.size(key)
+    if_range = request.headers.get("if-range")
+    wanted = request.headers.get("range") if if_range in (None, headers["ETag"]) else None
+    try:
+        part = read_range(wanted, size)
+    except UnsatisfiableRangeError:
+        return HTTPResponse(None, 416, headers | {"Content-Range": f"bytes */{size}"})
+    status, (start, end) = (200, (0, size)) if part is None else (206, part)
+    if part is not None:
+        headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
+    headers["Content-Length"] = str(end - start)
+    if request.method == "HEAD":
+        return HTTPResponse(None, status, headers, content_type)
+    # The first chunk is read before the answer begins, so that a missing object is still a 404.
+    chunks = pictures.read(key, ByteRange(start, end))
+    first = await anext(chunks, b"")
+    response = await request.respond(status=status, headers=headers, content_type=content_type)
+    await response.send(first)
+    async for chunk in chunks:
+        await response.send(chunk)
+    await response.eof()
+    return None
+
+
+async def _completed_job(request: Request, file_name: str) -> JobFacts:
+    job_id, _, _ = file_name.partition(".")
+    try:
+        job = await find_job(services_of(request), job_id)
+    except JobNotFoundError:
+        raise ResultNotFoundError from None
+    if job.outcome.status != "completed" or file_name != job.file_name:
+        raise ResultNotFoundError
+    return job
