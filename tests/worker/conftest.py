@@ -3,6 +3,8 @@
 import asyncio
 import copy
 import random
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -33,6 +35,7 @@ from picshapes_worker.store import PictureStore
 
 START = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 WORKER_ID = "process-1"
+WITHIN_S = 20.0
 
 
 class Fault:
@@ -54,8 +57,15 @@ class MemoryCluster:
         self.faults: dict[str, list[Fault | None]] = {}
         self.calls: list[tuple[str, Any]] = []
         self.changed = asyncio.Event()
-        """Set at every change of an object, for tests to clear and await."""
+        """Set at every call and every change of an object."""
         self._version = 0
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        """Wait until something holds that a call or a change brings about."""
+        async with asyncio.timeout(WITHIN_S):
+            while not holds():
+                self.changed.clear()
+                await self.changed.wait()
 
     def put(self, kind: str, obj: Json) -> Json:
         self._version += 1
@@ -139,6 +149,7 @@ class MemoryCluster:
 
     async def _call(self, verb: str, body: Any, act: Callable[[], Json]) -> Json:
         self.calls.append((verb, copy.deepcopy(body)))
+        self.changed.set()
         await asyncio.sleep(0)
         planned = self.faults.get(verb)
         fault = planned.pop(0) if planned else None
@@ -250,3 +261,13 @@ def clock() -> HandClock:
 def context(memory: MemoryCluster, clock: HandClock, tmp_path: Path) -> WorkerContext:
     """The surroundings of a worker with the null engine, storing into `tmp_path`."""
     return make_context(memory, tmp_path, clock, InlineHost(NullEngine()))
+
+
+@pytest.fixture(scope="session")
+def random_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Both demo models with random weights: a folder with one of diffusers' folders a model."""
+    folder = tmp_path_factory.mktemp("random-weights")
+    # In a process of its own: it warns, and torch is not for tests that need no picture.
+    argv = [sys.executable, "-m", "training.random_weights", str(folder)]
+    subprocess.run(argv, check=True, capture_output=True, timeout=120)
+    return folder

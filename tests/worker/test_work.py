@@ -1,12 +1,12 @@
 """How a worker runs its claims: stages, stops, failures and the drain, with engines that do as they are told."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from tests.worker.conftest import WORKER_ID, Fault, HandClock, MemoryCluster, job, make_context
+from tests.worker.conftest import WITHIN_S, WORKER_ID, Fault, HandClock, MemoryCluster, job, make_context
 
 from picshapes_crds.cluster import Changed, Deleted, InvalidError, Json, Listed, UnavailableError
 from picshapes_crds.resource import OutputFormat
@@ -16,8 +16,6 @@ from picshapes_worker.engine import DeviceOutOfMemoryError, ModelUnavailableErro
 from picshapes_worker.engine_host import InlineHost
 from picshapes_worker.engines.null import GREY_PIXEL, GreyPixel, NullEngine
 from picshapes_worker.work import Work
-
-WITHIN_S = 20.0
 
 
 class Script(NullEngine):
@@ -99,14 +97,8 @@ class Desk:
         first = self.status(name)["conditions"][0]
         return first["reason"], first["message"]
 
-    async def until(self, holds: Callable[[], bool]) -> None:
-        async with asyncio.timeout(WITHIN_S):
-            while not holds():
-                self.memory.changed.clear()
-                await self.memory.changed.wait()
-
     async def until_ended(self, name: str) -> str:
-        await self.until(lambda: self.status(name)["phase"] in ("Completed", "Failed"))
+        await self.memory.until(lambda: self.status(name)["phase"] in ("Completed", "Failed"))
         return str(self.status(name)["phase"])
 
 
@@ -389,9 +381,9 @@ async def test_a_drain_gives_waiting_jobs_back_and_finishes_the_running_one(slow
         slow.give(job("a"), job("b", claimedAt="2026-01-01T12:00:02Z"))
         await gate.begun.get()
         slow.work.drain()
-        await slow.until(lambda: slow.status("b")["phase"] == "Pending")
+        await slow.memory.until(lambda: slow.status("b")["phase"] == "Pending")
         slow.give(job("c"))  # claimed by an operator that did not know yet
-        await slow.until(lambda: slow.status("c")["phase"] == "Pending")
+        await slow.memory.until(lambda: slow.status("c")["phase"] == "Pending")
         assert slow.status("a")["phase"] == "Claimed"
         gate.release(4)
 
@@ -405,7 +397,7 @@ async def test_a_hand_back_that_is_not_answered_is_made_again(slow: Desk, gate: 
         await gate.begun.get()
         slow.memory.faults["json_patch"] = [Fault(UnavailableError("no answer"))] * 2
         slow.work.drain()
-        await slow.until(lambda: slow.status("b")["phase"] == "Pending")
+        await slow.memory.until(lambda: slow.status("b")["phase"] == "Pending")
         gate.release(4)
 
 

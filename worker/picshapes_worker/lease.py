@@ -37,9 +37,19 @@ class LeaseLostError(Exception):
 class LeaseKeeper:
     """Holds one worker's Lease."""
 
-    def __init__(self, cluster: Cluster, pod: WorkerPod, worker_id: str, clock: Clock, rng: random.Random) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        pod: WorkerPod,
+        worker_id: str,
+        clock: Clock,
+        rng: random.Random,
+        *,
+        renewal_s: float = LEASE_RENEWAL_S,
+    ) -> None:
         self._cluster, self._pod, self._worker_id = cluster, pod, worker_id
         self._clock, self._rng = clock, rng
+        self._renewal_s = renewal_s
         self._version = ""
         self._changed = asyncio.Event()
         self._loaded: frozenset[str] = frozenset()
@@ -65,7 +75,7 @@ class LeaseKeeper:
         renewed()
         failures = 0
         while not self._ends:
-            await self._wait(backoff_s(failures, self._rng) if failures else LEASE_RENEWAL_S)
+            await self._wait(backoff_s(failures, self._rng) if failures else self._renewal_s)
             if self._ends or not may_renew():
                 continue
             try:

@@ -16,11 +16,19 @@ from picshapes_crds.cluster import ClusterError, Json
 from picshapes_worker.context import WorkerContext
 from picshapes_worker.control import Control
 
-PROCESSING_AFTER_S: Final = 1.0
-PROGRESS_AFTER_S: Final = 5.0
-PROGRESS_EVERY_S: Final = 2.0
-
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Pace:
+    """When a status is written, in seconds from the begin of inference."""
+
+    processing_after_s: float = 1.0
+    progress_after_s: float = 5.0
+    progress_every_s: float = 2.0
+
+
+HOUSE_PACE: Final = Pace()
 
 
 @dataclass(frozen=True)
@@ -37,12 +45,15 @@ class Subject:
 class Reporter:
     """Reports on one job from its making until `end`."""
 
-    def __init__(self, subject: Subject, control: Control, context: WorkerContext) -> None:
+    def __init__(
+        self, subject: Subject, control: Control, context: WorkerContext, pace: Pace = HOUSE_PACE
+    ) -> None:
         self._subject, self._control, self._context = subject, control, context
+        self._pace = pace
         self._ended = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         # A timer, not a task: most jobs end before it fires, and it costs next to nothing.
-        self._timer = asyncio.get_running_loop().call_later(PROCESSING_AFTER_S, self._begin)
+        self._timer = asyncio.get_running_loop().call_later(pace.processing_after_s, self._begin)
 
     async def end(self) -> None:
         """Stop reporting, once a write under way is answered: a terminal write must be the last."""
@@ -59,9 +70,9 @@ class Reporter:
         told = self._control.steps_done
         fenced = patches.processing(subject.fence, subject.started_at, subject.seed, f"{told}/{subject.steps}")
         await self._write(fenced)
-        pause_s = PROGRESS_AFTER_S - PROCESSING_AFTER_S
+        pause_s = self._pace.progress_after_s - self._pace.processing_after_s
         while not await self._ends_within(pause_s):
-            pause_s = PROGRESS_EVERY_S
+            pause_s = self._pace.progress_every_s
             if self._control.steps_done != told:
                 told = self._control.steps_done
                 await self._write(patches.progress(subject.fence, told, subject.steps))

@@ -130,4 +130,4 @@ class DiffusersEngine:
 def _out_of_memory(error: Exception) -> str | None:
     """Return what the error says if it says that memory ran out: on a CPU torch has no type for it."""
     told = isinstance(error, (torch.OutOfMemoryError, MemoryError))
-    return str(error) if told or "not enough memory" in str(error) else None
+    return str(error) or "no memory left" if told or "not enough memory" in str(error) else None
