@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from picshapes_cli.controlplane.binaries import Binaries, cache_dir, ensure_binaries
@@ -26,6 +27,7 @@ version) echo "go version go1.26.8 linux/amd64" ;;
 list) echo "package:runtime" ;;
 build)
   echo built >> "$LOG"
+  echo $$ > "$LOG.pid"
   while [ "$1" != "-o" ]; do shift; done
   echo "#!/bin/sh" > "$2kube-apiserver"
   if [ -n "$FAIL" ]; then echo "it broke"; exit 1; fi
@@ -173,8 +175,11 @@ def test_a_builder_that_is_killed_takes_its_build_along_and_frees_the_lock(tmp_p
         assert builder.stdout is not None
         while builder.stdout.readline() != "1\n":  # until the build hangs half way
             assert builder.poll() is None
+        go = psutil.Process(int((tmp_path / "builds.pid").read_text()))
         builder.send_signal(signal.SIGKILL)
 
+    _, alive = psutil.wait_procs([go], timeout=30)
+    assert alive == []
     cached = tmp_path / "picshapes" / "control-plane" / "v1.37.2"
     assert not cached.exists()
     assert ensure_binaries(quiet, env=building_env(tmp_path)) == all_in(cached)
