@@ -17,8 +17,10 @@ from picshapes_api.cluster.worker_index import WorkerIndex
 from picshapes_api.pictures import PictureStore
 from picshapes_api.services import Randomness, Services
 from picshapes_api.storage.accounts import AccountStore
+from picshapes_api.storage.administration import AdministrationStore
 from picshapes_api.storage.database import Database
 from picshapes_api.storage.jobs import JobStore
+from picshapes_api.storage.keys import KeyStore
 from picshapes_crds.catalogue import Catalogue
 from picshapes_crds.clock import Clock
 from picshapes_crds.cluster import JOBS, LEASES, PODS, Cluster, Kind, Reflector, Scope
@@ -78,6 +80,8 @@ def assemble(around: Surroundings, public_url: str | None = None) -> Api:
         registry=CollectorRegistry(),
         database=around.database,
         accounts=AccountStore(around.database, now_ms),
+        keys=KeyStore(around.database, now_ms),
+        administration=AdministrationStore(around.database, now_ms),
         jobs=jobs,
         cache=cache,
         placer=placer,

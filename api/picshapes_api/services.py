@@ -10,8 +10,10 @@ from picshapes_api.cluster.placing import Placer
 from picshapes_api.cluster.worker_index import WorkerIndex
 from picshapes_api.pictures import PictureStore
 from picshapes_api.storage.accounts import AccountStore
+from picshapes_api.storage.administration import AdministrationStore
 from picshapes_api.storage.database import Database
 from picshapes_api.storage.jobs import JobStore
+from picshapes_api.storage.keys import KeyStore
 from picshapes_crds.catalogue import Catalogue
 from picshapes_crds.clock import Clock
 
@@ -35,6 +37,8 @@ class Services:
     registry: CollectorRegistry
     database: Database
     accounts: AccountStore
+    keys: KeyStore
+    administration: AdministrationStore
     jobs: JobStore
     cache: JobCache
     placer: Placer

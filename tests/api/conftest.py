@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,8 @@ from picshapes_api.web.app import build_app
 from picshapes_crds.catalogue import Catalogue
 from picshapes_crds.clock import SystemClock
 from picshapes_crds.cluster.kube import KubeCluster
+
+from . import servers
 
 _names = itertools.count()
 
@@ -79,9 +81,25 @@ async def serving(around: Surroundings, storage: Path) -> AsyncIterator[RunningA
     assert not [task for task in tasks if not task.cancelled() and task.exception()]
 
 
-@pytest.fixture
-def database_url(tmp_path: Path) -> str:
-    return f"sqlite://{tmp_path}/picshapes.db"
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[servers.Postgres]:
+    with servers.postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis() -> Iterator[servers.Redis]:
+    with servers.redis() as server:
+        yield server
+
+
+@pytest_asyncio.fixture(params=["sqlite", "postgres"])
+async def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Both databases, each empty: every test that touches one runs on both."""
+    if request.param == "sqlite":
+        return f"sqlite://{tmp_path}/picshapes.db"
+    server: servers.Postgres = request.getfixturevalue("postgres")
+    return await server.new_database()
 
 
 @pytest_asyncio.fixture

@@ -6,6 +6,7 @@ everything was listed anew.
 """
 
 import asyncio
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -97,6 +98,8 @@ class JobCache:
         """Set while there is something to take."""
         self.unfinished = 0
         """Jobs of the API in the cluster that have not ended."""
+        self.unfinished_of: Counter[str] = Counter()
+        """The same for each user."""
 
     async def follow(self) -> None:
         """Keep the cache current, for ever."""
@@ -148,7 +151,9 @@ class JobCache:
 
     def _replace(self, jobs: list[CachedJob]) -> None:
         old, self._jobs = self._jobs, {public_id(job.resource): job for job in jobs}
-        self.unfinished = sum(_counts(job) for job in jobs)
+        self.unfinished, self.unfinished_of = 0, Counter()
+        for job in jobs:
+            self._count(job, 1)
         for job_id, job in old.items():
             new = self._jobs.get(job_id)
             if new is None or new.uid != job.uid:
@@ -158,7 +163,8 @@ class JobCache:
     def _put(self, job: CachedJob) -> None:
         job_id = public_id(job.resource)
         old = self._jobs.get(job_id)
-        self.unfinished += _counts(job) - (_counts(old) if old else 0)
+        self._count(old, -1)
+        self._count(job, 1)
         self._jobs[job_id] = job
         self._changes.seen[job_id] = job
         self.changed.set()
@@ -166,14 +172,18 @@ class JobCache:
     def _drop(self, job: CachedJob) -> None:
         job_id = public_id(job.resource)
         old = self._jobs.pop(job_id, None)
-        self.unfinished -= _counts(old) if old else 0
+        self._count(old, -1)
         self._changes.seen.pop(job_id, None)
         self._changes.deleted[job_id] = job
         self.changed.set()
 
-
-def _counts(job: CachedJob) -> int:
-    return int(is_api_job(job.resource) and not job.ended)
+    def _count(self, job: CachedJob | None, by: int) -> None:
+        if job is not None and not job.ended and is_api_job(job.resource):
+            owner = job.resource["spec"].get("owner", "")
+            self.unfinished += by
+            self.unfinished_of[owner] += by
+            if not self.unfinished_of[owner]:
+                del self.unfinished_of[owner]
 
 
 def _slim(resource: Json) -> Json:

@@ -39,9 +39,12 @@ class Outbox:
 
     async def step(self) -> bool:
         """Place one batch; say whether there may be more to place right now."""
+        before_ms = self._now_ms() - GRACE_MS
+        for job_id in await self._store.unplaced_cancelled(before_ms, BATCH):
+            await self._placer.end_unplaced(job_id)
         if not self._placer.has_room:
             return False
-        waiting = await self._store.unplaced(self._now_ms() - GRACE_MS, BATCH)
+        waiting = await self._store.unplaced(before_ms, BATCH)
         lane = asyncio.Semaphore(AT_ONCE)
 
         async def place(index: int) -> Placed:

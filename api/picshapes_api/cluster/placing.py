@@ -32,6 +32,7 @@ from picshapes_crds.cluster import (
 from picshapes_crds.phases import Phase, Reason
 
 MAX_UNFINISHED: Final = 20_000
+MAX_UNFINISHED_PER_USER: Final = 10_000
 INLINE_WAIT_S: Final = 2.0
 """How long a submission waits for its resource before it answers without."""
 CIRCUIT_S: Final = 5.0
@@ -50,9 +51,10 @@ class Placed(StrEnum):
 
 @dataclass(frozen=True)
 class Bounds:
-    """How much of the cluster the API may use."""
+    """How much of the cluster the API may use, in all and for each user."""
 
     max_unfinished: int = MAX_UNFINISHED
+    max_unfinished_per_user: int = MAX_UNFINISHED_PER_USER
 
 
 class Placer:
@@ -64,6 +66,7 @@ class Placer:
         self._cluster, self._namespace, self._store, self._cache = cluster, namespace, store, cache
         self._now_ms = now_ms
         self._under_way: set[asyncio.Task[Placed]] = set()
+        self._cancelling: set[asyncio.Task[bool]] = set()
         self._recording: list[Sighting] = []
         self._recorder: asyncio.Task[None] | None = None
         self._away_until_ms = 0
@@ -73,6 +76,10 @@ class Placer:
     def has_room(self) -> bool:
         """Whether the cluster may hold one more unfinished job."""
         return self._cache.unfinished + len(self._under_way) < self.bounds.max_unfinished
+
+    def has_room_for(self, owner: str) -> bool:
+        """Whether this user may have one more unfinished job."""
+        return self._cache.unfinished_of[owner] < self.bounds.max_unfinished_per_user
 
     async def place_soon(self, job: JobRow) -> None:
         """Try to create the resource, for a bounded time; if it takes longer, it goes on alone."""
@@ -100,10 +107,30 @@ class Placer:
         self._record(Sighting(facts.id, resource["metadata"]["uid"]))
         return Placed.CREATED
 
+    async def cancel_soon(self, job_id: str) -> None:
+        """Tell the cluster to end a job, for a bounded time; the mirror goes on with it if that fails."""
+        if self._now_ms() >= self._away_until_ms:
+            task = asyncio.create_task(cancel_resource(self._cluster, self._namespace, job_id))
+            self._cancelling.add(task)
+            task.add_done_callback(self._cancelling.discard)
+            await asyncio.wait([task], timeout=INLINE_WAIT_S)
+
+    async def end_unplaced(self, job_id: str) -> None:
+        """Cancel a job that never came into the cluster; should it turn up after all, it is cancelled there."""
+        try:
+            found = await self._cluster.get(JOBS, self._namespace, job_id)
+        except NotFoundError:
+            closing = Closing(job_id, Phase.FAILED, Outcome("failed", failure=Reason.CANCELLED.value))
+            await self._store.close([closing], self._now_ms())
+        except ClusterError as error:
+            log.warning("job.cancel.later", job_id=job_id, error=str(error))
+        else:
+            self._record(Sighting(job_id, found["metadata"]["uid"]))
+
     async def finish(self) -> None:
         """Wait for what is under way; each part of it is bounded in time."""
-        if self._under_way:
-            await asyncio.wait(self._under_way)
+        if under_way := {*self._under_way, *self._cancelling}:
+            await asyncio.wait(under_way)
         if self._recorder is not None:
             await asyncio.wait([self._recorder])
 
@@ -130,8 +157,7 @@ class Placer:
             return found if is_resource_of(found, facts.id, facts.spec, facts.created_at_ms) else None
 
     async def _refuse(self, job: JobRow) -> None:
-        reason = Reason.CANCELLED.value if job.cancel_requested else REFUSED
-        closing = Closing(job.facts.id, Phase.FAILED, Outcome("failed", failure=reason))
+        closing = Closing(job.facts.id, Phase.FAILED, Outcome("failed", failure=REFUSED))
         await self._store.close([closing], self._now_ms())
 
     def _record(self, sighting: Sighting) -> None:

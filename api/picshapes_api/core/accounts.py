@@ -32,6 +32,66 @@ class Account:
     limit_per_day: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ApiKeyFacts:
+    """A key, as its user may see it."""
+
+    id: str
+    prefix: str
+    created_at_ms: int
+    name: str | None = None
+    last_used_at_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One movement in the ledger."""
+
+    number: int
+    kind: str
+    amount: int
+    reason: str
+    created_at_ms: int
+    job_id: str | None = None
+    actor_id: str | None = None
+
+
+def key_body(key: ApiKeyFacts) -> dict[str, Any]:
+    """Return a key for a list: never the key itself."""
+    body: dict[str, Any] = {"id": key.id, "prefix": key.prefix, "created_at": timestamp(key.created_at_ms)}
+    if key.name is not None:
+        body["name"] = key.name
+    if key.last_used_at_ms is not None:
+        body["last_used_at"] = timestamp(key.last_used_at_ms)
+    return body
+
+
+def entry_body(entry: Entry) -> dict[str, Any]:
+    """Return a movement for a list; the amount of a debit is negative."""
+    body: dict[str, Any] = {
+        "id": entry.number,
+        "kind": entry.kind,
+        "amount": entry.amount,
+        "reason": entry.reason,
+        "created_at": timestamp(entry.created_at_ms),
+    }
+    if entry.job_id is not None:
+        body["job_id"] = entry.job_id
+    if entry.actor_id is not None:
+        body["actor_id"] = entry.actor_id
+    return body
+
+
+def user_body(account: Account) -> dict[str, Any]:
+    """Return a user as an administrator sees it: the profile and what only administrators set."""
+    body = profile_body(account) | {"disabled": account.disabled}
+    if account.limit_per_minute is not None:
+        body["limit_per_minute"] = account.limit_per_minute
+    if account.limit_per_day is not None:
+        body["limit_per_day"] = account.limit_per_day
+    return body
+
+
 def profile_body(account: Account) -> dict[str, Any]:
     """Return the contract's `UserProfile`."""
     body: dict[str, Any] = {"id": account.id, "email": account.email}

@@ -127,6 +127,56 @@ class IdempotencyConflictError(ConflictError):
     message = "Idempotency-Key was used for another request"
 
 
+class EmailTakenError(ConflictError):
+    """A user with this address exists."""
+
+    code = "EMAIL_TAKEN"
+    message = "A user with this email exists"
+
+
+class LastAdminError(ConflictError):
+    """The change would leave nobody who can undo it."""
+
+    code = "LAST_ADMIN"
+    message = "The last administrator can be neither disabled nor made a user"
+
+
+class TooManyKeysError(ConflictError):
+    """The user has as many keys as are allowed."""
+
+    code = "TOO_MANY_KEYS"
+    message = "Too many API keys: revoke one first"
+
+
+class UserNotFoundError(NotFoundError):
+    """No user has this id."""
+
+    code = "USER_NOT_FOUND"
+    message = "User not found"
+
+
+class KeyNotFoundError(NotFoundError):
+    """The user has no such key."""
+
+    code = "KEY_NOT_FOUND"
+    message = "API key not found"
+
+
+class TooManyJobsError(ApiError):
+    """The user has as many unfinished jobs as are allowed."""
+
+    status = 429
+    code = "TOO_MANY_JOBS"
+    message = "Too many unfinished jobs"
+
+    def __init__(self) -> None:
+        super().__init__(retry_after=5)
+
+    def headers(self) -> dict[str, str]:
+        """Say when to come back."""
+        return {"Retry-After": "5"}
+
+
 class ServiceUnavailableError(ApiError):
     """Something that the request needs is away; it may be repeated."""
 

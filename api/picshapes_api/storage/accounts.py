@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from picshapes_api.core.account_requests import normal_email
 from picshapes_api.core.accounts import Account, Role
 from picshapes_api.core.keys import SHOWN, key_sha256
 from picshapes_api.storage.database import Database, Row, Session
@@ -27,6 +28,8 @@ class NewUser:
     credits: int
     api_key: str
     display_name: str | None = None
+    actor_id: str | None = None
+    """The administrator who makes it, if one does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +79,14 @@ class AccountStore:
 
     async def create(self, new: NewUser) -> Account:
         """Create a user with a first key and a grant; `DuplicateError` when the address or key is taken."""
-        user_id, now_ms = str(uuid.uuid4()), self._now_ms()
+        user_id, now_ms, email = str(uuid.uuid4()), self._now_ms(), normal_email(new.email)
 
         async def work(session: Session) -> Account:
             await session.fetch(
                 "INSERT INTO users (id, email, display_name, role, credits, disabled, created_at_ms)"
                 " VALUES ($1, $2, $3, $4, $5, false, $6)",
                 user_id,
-                new.email,
+                email,
                 new.display_name,
                 new.role.value,
                 0,
@@ -91,15 +94,18 @@ class AccountStore:
             )
             await insert_key(session, user_id, new.api_key, now_ms)
             if new.credits:
-                grant = Movement(user_id, "grant", new.credits, "first credits", now_ms)
+                grant = Movement(user_id, "grant", new.credits, "first credits", now_ms, actor_id=new.actor_id)
                 await add_entry(session, grant)
-            return Account(user_id, new.email, new.role, new.credits, now_ms, display_name=new.display_name)
+            return Account(user_id, email, new.role, new.credits, now_ms, display_name=new.display_name)
 
         return await self._database.write(work)
 
     async def find_by_email(self, email: str) -> Account | None:
         """Return the user of this address."""
-        row = await self._database.fetch_one(f"SELECT {USER_COLUMNS} FROM users u WHERE u.email = $1", email)  # noqa: S608 - constants only
+        row = await self._database.fetch_one(
+            f"SELECT {USER_COLUMNS} FROM users u WHERE u.email = $1",  # noqa: S608 - constants only
+            normal_email(email),
+        )
         return None if row is None else account_of(row)
 
 

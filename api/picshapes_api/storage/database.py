@@ -8,7 +8,7 @@ arrive while a commit waits for the disk share the next transaction, each behind
 
 import asyncio
 import sqlite3
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from functools import lru_cache
 from typing import Any, Final, Self, TypeVar
@@ -89,6 +89,7 @@ class Database:
         self._is_sqlite = url.is_sqlite
         self._waiting: list[tuple[Work[Any], asyncio.Future[Any]]] = []
         self._group: asyncio.Task[None] | None = None
+        self._under_way: set[asyncio.Task[Any]] = set()
         self._closing = AsyncExitStack()
 
     @classmethod
@@ -107,15 +108,17 @@ class Database:
         return database
 
     async def close(self) -> None:
-        """Wait for the writes under way and close all connections."""
-        if self._group is not None:
-            await asyncio.wait([self._group])
+        """Wait for what is under way, each statement of it bounded in time, and close all connections."""
+        if under_way := self._under_way | ({self._group} if self._group else set()):
+            await asyncio.wait(under_way)
         await self._closing.aclose()
 
     async def fetch(self, sql: str, *values: Any) -> list[Row]:
         """Read rows of the committed state."""
         try:
-            return await self._reader.fetch(sql, *values)
+            if self._is_sqlite:
+                return await self._reader.fetch(sql, *values)
+            return await self._to_its_end(self._reader.fetch(sql, *values))
         except AWAY as error:
             raise DatabaseUnavailableError(str(error)) from error
 
@@ -130,12 +133,34 @@ class Database:
         A unit may run again after a deadlock, so it must have no other effect than its statements.
         """
         if not self._is_sqlite:
-            return await self._alone(work)
+            return await self._to_its_end(self._alone(work))
         done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._waiting.append((work, done))
         if self._group is None or self._group.done():
             self._group = asyncio.create_task(self._commit_groups())
         return await done
+
+    async def snapshot(self, work: Work[T]) -> T:
+        """Run statements that only read and must all see the same moment."""
+
+        async def frozen(session: Session) -> T:
+            if not self._is_sqlite:
+                await session.fetch("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            return await work(session)
+
+        return await self.write(frozen)
+
+    async def _to_its_end(self, operation: Coroutine[Any, Any, T]) -> T:
+        """Run to the end even if the caller is cancelled: a client that hangs up costs no connection."""
+        task = asyncio.create_task(operation)
+        self._under_way.add(task)
+        task.add_done_callback(self._ended)
+        return await asyncio.shield(task)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._under_way.discard(task)
+        if not task.cancelled():
+            task.exception()  # seen: who waits for it gets it, and who went away doesn't want it
 
     async def _alone(self, work: Work[T]) -> T:
         for left in reversed(range(TRIES)):

@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, Final
 
+from picshapes_api.core.account_requests import Page
 from picshapes_api.core.errors import IdempotencyConflictError, InsufficientCreditsError
 from picshapes_api.core.job_view import JobFacts, Outcome
 from picshapes_api.core.refunds import refund
@@ -119,11 +120,46 @@ class JobStore:
         row = await self._database.fetch_one(f"SELECT {COLUMNS} FROM jobs WHERE id = $1", job_id)  # noqa: S608 - constants only
         return None if row is None else job_of(row)
 
+    async def list_of(self, user_id: str, page: Page, status: str | None, model: str | None) -> list[JobRow]:
+        """Return a user's jobs, newest first."""
+        number, key = page.after or (2**62, "ffffffff-ffff-ffff-ffff-ffffffffffff")
+        rows = await self._database.fetch(
+            f"SELECT {COLUMNS} FROM jobs WHERE user_id = $1 AND (created_at_ms, id) < ($2, $3)"  # noqa: S608 - constants only
+            " AND (CAST($4 AS TEXT) IS NULL OR status = $4) AND (CAST($5 AS TEXT) IS NULL OR model = $5)"
+            " ORDER BY created_at_ms DESC, id DESC LIMIT $6",
+            user_id,
+            number,
+            key,
+            status,
+            model,
+            page.limit,
+        )
+        return [job_of(row) for row in rows]
+
+    async def request_cancel(self, job_id: str) -> None:
+        """Note that the user wants the job to end; nothing if it has."""
+
+        async def work(session: Session) -> None:
+            sql = "UPDATE jobs SET cancel_requested = true WHERE id = $1 AND closed_at_ms IS NULL"
+            await session.fetch(sql, job_id)
+
+        await self._database.write(work)
+
+    async def unplaced_cancelled(self, before_ms: int, limit: int) -> list[str]:
+        """Return jobs to be cancelled that were accepted before this time and never seen in the cluster."""
+        rows = await self._database.fetch(
+            "SELECT id FROM jobs WHERE closed_at_ms IS NULL AND resource_uid IS NULL AND cancel_requested"
+            " AND created_at_ms <= $1 ORDER BY created_at_ms LIMIT $2",
+            before_ms,
+            limit,
+        )
+        return [str(row["id"]) for row in rows]
+
     async def unplaced(self, before_ms: int, limit: int) -> list[JobRow]:
         """Return the oldest open jobs accepted before this time whose resource nobody has seen."""
         rows = await self._database.fetch(
             f"SELECT {COLUMNS} FROM jobs WHERE closed_at_ms IS NULL AND resource_uid IS NULL"  # noqa: S608 - constants only
-            " AND created_at_ms <= $1 ORDER BY created_at_ms LIMIT $2",
+            " AND NOT cancel_requested AND created_at_ms <= $1 ORDER BY created_at_ms LIMIT $2",
             before_ms,
             limit,
         )

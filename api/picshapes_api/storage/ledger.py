@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from picshapes_api.storage.database import Session
+from picshapes_api.core.account_requests import Page
+from picshapes_api.core.accounts import Entry
+from picshapes_api.storage.database import Database, Session
 
 EntryKind = Literal["grant", "debit", "refund"]
 
@@ -48,3 +50,26 @@ async def add_entry(session: Session, movement: Movement) -> int | None:
         movement.now_ms,
     )
     return int(balance["credits"])
+
+
+async def entries_of(database: Database, user_id: str, page: Page) -> list[Entry]:
+    """Return a user's movements, newest first."""
+    rows = await database.fetch(
+        "SELECT id, kind, amount, reason, job_id, actor_id, created_at_ms FROM ledger"
+        " WHERE user_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3",
+        user_id,
+        page.after[0] if page.after else 2**62,
+        page.limit,
+    )
+    return [
+        Entry(
+            number=row["id"],
+            kind=row["kind"],
+            amount=row["amount"],
+            reason=row["reason"],
+            created_at_ms=row["created_at_ms"],
+            job_id=None if row["job_id"] is None else str(row["job_id"]),
+            actor_id=None if row["actor_id"] is None else str(row["actor_id"]),
+        )
+        for row in rows
+    ]

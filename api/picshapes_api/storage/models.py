@@ -1,15 +1,15 @@
 """The tables. Migrations are made from these types (`tortoise makemigrations`).
 
 Times are whole milliseconds since 1970 in UTC: they sort and compare alike in both databases, and are exact in
-JSON. Amounts are whole credits. Conditions that must hold whatever a program does are constraints here: no
-negative balance, one ledger entry of a kind for each job, one job for each idempotency key.
+JSON. Amounts are whole credits. What must hold whatever a program does is held by the database: one ledger
+entry of a kind for each job and one job for each idempotency key by constraints here, no negative balance and no
+change of the ledger by the migration `0002_guard_money`.
 """
 
 from typing import Final
 
 from tortoise import fields
 from tortoise.indexes import Index
-from tortoise.migrations.constraints import CheckConstraint
 from tortoise.models import Model
 
 EMAIL_LENGTH: Final = 254
@@ -38,7 +38,6 @@ class User(Model):
 
         table = "users"
         table_description = "Accounts"
-        constraints = (CheckConstraint(check="credits >= 0", name="users_credits_not_negative"),)
 
 
 class ApiKey(Model):

@@ -32,6 +32,11 @@ def services_of(request: Request) -> Services:
     return services
 
 
+def query_of(request: Request) -> dict[str, str]:
+    """Return the query's parameters; of one that is repeated, the last."""
+    return dict(request.get_query_args(keep_blank_values=True))
+
+
 def base_url(request: Request) -> str:
     """Return where the client reaches this API, without a slash at its end."""
     public_url = services_of(request).public_url

@@ -6,8 +6,8 @@ from typing import Any
 
 from sanic import HTTPResponse, Request
 
-from picshapes_api.core.accounts import Account
-from picshapes_api.core.errors import UnauthorizedError
+from picshapes_api.core.accounts import Account, Role
+from picshapes_api.core.errors import ForbiddenError, UnauthorizedError
 from picshapes_api.core.keys import bearer_key
 from picshapes_api.web.answers import services_of
 
@@ -23,6 +23,19 @@ def for_users(handler: Handler) -> Handler:
         return await handler(request, account=await account_of(request), **path)
 
     return authenticated
+
+
+def for_admins(handler: Handler) -> Handler:
+    """Let a handler be called with the administrator whose key the request carries, or not at all."""
+
+    @wraps(handler)
+    async def authorized(request: Request, **path: Any) -> HTTPResponse:
+        account = await account_of(request)
+        if account.role is not Role.ADMIN:
+            raise ForbiddenError
+        return await handler(request, account=account, **path)
+
+    return authorized
 
 
 async def account_of(request: Request) -> Account:

@@ -1,19 +1,27 @@
 """Jobs over HTTP: submit, look, fetch the result's address."""
 
 import hashlib
-from uuid import UUID
+from typing import Any
 
 from sanic import Blueprint, HTTPResponse, Request
 
+from picshapes_api.core.account_requests import cursor_of, read_page, read_status
 from picshapes_api.core.accounts import Account
-from picshapes_api.core.errors import Fault, InvalidRequestError, JobFailedError, JobNotFoundError
+from picshapes_api.core.errors import (
+    Fault,
+    InvalidRequestError,
+    JobFailedError,
+    JobNotFoundError,
+    TooManyJobsError,
+)
 from picshapes_api.core.failures import sentence
+from picshapes_api.core.ids import is_id
 from picshapes_api.core.job_view import JobFacts, job_body, result_url
 from picshapes_api.core.submission import JobRequest, read_request, resolve_request
 from picshapes_api.services import Services
 from picshapes_api.storage.jobs import Idempotency, NewJob
 from picshapes_api.storage.models import IDEMPOTENCY_KEY_LENGTH
-from picshapes_api.web.answers import JSON_TYPE, base_url, encode, json_answer, services_of
+from picshapes_api.web.answers import JSON_TYPE, base_url, encode, json_answer, query_of, services_of
 from picshapes_api.web.authentication import for_users
 
 routes = Blueprint("jobs", url_prefix="/api/v1/jobs")
@@ -28,6 +36,8 @@ async def submit(request: Request, account: Account) -> HTTPResponse:
     services = services_of(request)
     wanted = read_request(request.body, services.catalogue)
     idempotency = _idempotency(request, wanted)
+    if not services.placer.has_room_for(account.id):
+        raise TooManyJobsError
     submission = resolve_request(wanted, services.catalogue, account.id, services.randomness.seed())
     new = NewJob(services.randomness.new_id(), account.id, submission, services.now_ms(), idempotency)
     accepted = await services.jobs.accept(new)
@@ -36,6 +46,35 @@ async def submit(request: Request, account: Account) -> HTTPResponse:
         return json_answer(body, 201, {"Idempotent-Replayed": "true"})
     await services.placer.place_soon(accepted.job)
     return json_answer(job_body(accepted.job.facts, base_url(request)), 201)
+
+
+@routes.get("/", strict_slashes=False)
+@for_users
+async def list_own(request: Request, account: Account) -> HTTPResponse:
+    """Show a page of the user's jobs, newest first."""
+    query = query_of(request)
+    page, status = read_page(query), read_status(query)
+    jobs = await services_of(request).jobs.list_of(account.id, page, status, query.get("model"))
+    base = base_url(request)
+    body: dict[str, Any] = {"jobs": [job_body(job.facts, base) for job in jobs]}
+    if len(jobs) == page.limit:
+        last = jobs[-1].facts
+        body["next_cursor"] = cursor_of(last.created_at_ms, last.id)
+    return json_answer(body)
+
+
+@routes.delete("/<job_id:str>")
+@for_users
+async def cancel(request: Request, account: Account, job_id: str) -> HTTPResponse:
+    """Let a job end where it is; as often as one likes. The answer shows the job as it is now."""
+    services = services_of(request)
+    row = await services.jobs.find(job_id) if is_id(job_id) else None
+    if row is None or row.user_id != account.id:
+        raise JobNotFoundError
+    if not row.closed:
+        await services.jobs.request_cancel(job_id)
+        await services.placer.cancel_soon(job_id)
+    return json_answer(job_body(await find_job(services, job_id), base_url(request)))
 
 
 @routes.get("/<job_id:str>")
@@ -71,7 +110,7 @@ async def find_job(services: Services, job_id: str) -> JobFacts:
     cached = services.cache.get(job_id)
     if cached is not None and not cached.doubtful:
         return cached.facts(services.catalogue)
-    row = await services.jobs.find(job_id) if _is_canonical(job_id) else None
+    row = await services.jobs.find(job_id) if is_id(job_id) else None
     if row is not None and row.closed:
         # The row's end is the one that was settled; the resource, if it is still there, follows.
         if cached is not None:
@@ -82,17 +121,9 @@ async def find_job(services: Services, job_id: str) -> JobFacts:
     if row is not None:
         return row.facts
     lower = job_id.lower()
-    if lower != job_id and _is_canonical(lower):
+    if lower != job_id and is_id(lower):
         return await find_job(services, lower)
     raise JobNotFoundError
-
-
-def _is_canonical(job_id: str) -> bool:
-    """Say whether this is a UUID as the API writes them; anything else is no job's id."""
-    try:
-        return str(UUID(job_id)) == job_id
-    except ValueError:
-        return False
 
 
 def _idempotency(request: Request, wanted: JobRequest) -> Idempotency | None:

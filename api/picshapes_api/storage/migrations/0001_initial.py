@@ -6,7 +6,6 @@ from tortoise import fields, migrations
 from tortoise.fields.base import OnDelete
 from tortoise.indexes import Index
 from tortoise.migrations import operations as ops
-from tortoise.migrations.constraints import CheckConstraint
 
 
 class Migration(migrations.Migration):
@@ -33,7 +32,6 @@ class Migration(migrations.Migration):
             options={
                 "table": "users",
                 "app": "api",
-                "constraints": [CheckConstraint(check="credits >= 0", name="users_credits_not_negative")],
                 "pk_attr": "id",
                 "table_description": "Accounts",
             },

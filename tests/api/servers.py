@@ -1,0 +1,145 @@
+"""PostgreSQL and Redis for tests, from the distribution's binaries: own folders, free ports, loopback only."""
+
+import asyncio
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import asyncpg  # type: ignore[import-untyped] # ships no types
+
+INSTALL = "install it: apt-get install -y postgresql redis-server"
+
+
+def program(name: str) -> Path:
+    """Find a server program; a missing one is an error, so that no run passes without it."""
+    places = [shutil.which(name), *sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), reverse=True)]
+    found = next((Path(place) for place in places if place), None)
+    if found is None:
+        raise FileNotFoundError(f"{name} is missing; {INSTALL}")
+    return found.resolve()
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+@dataclass
+class Postgres:
+    """A running PostgreSQL server."""
+
+    folder: Path
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"postgres://picshapes@127.0.0.1:{self.port}/postgres"
+
+    async def new_database(self) -> str:
+        """Make an empty database and return its URL."""
+        name = f"test_{uuid.uuid4().hex}"
+        connection = await asyncpg.connect(self.url)
+        try:
+            await connection.execute(f"CREATE DATABASE {name}")
+        finally:
+            await connection.close()
+        return f"postgres://picshapes@127.0.0.1:{self.port}/{name}"
+
+    def control(self, *arguments: str) -> None:
+        """Run `pg_ctl`, which waits until the server is up or down."""
+        _as_server_user([program("pg_ctl"), "-D", str(self.folder / "data"), "-w", *arguments])
+
+    def start(self) -> None:
+        options = (
+            f"-c port={self.port} -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=200"
+            f" -c unix_socket_directories={self.folder}"
+        )
+        self.control("-l", str(self.folder / "log"), "-o", options, "start")
+
+    def stop(self) -> None:
+        self.control("-m", "immediate", "stop")
+
+
+def _server_user() -> dict[str, Any]:
+    """PostgreSQL refuses to run as root: then it runs as its own user."""
+    if os.geteuid() != 0:
+        return {}
+    entry = pwd.getpwnam("postgres")
+    return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": [], "cwd": "/"}
+
+
+def _as_server_user(command: list[str | Path]) -> None:
+    done = subprocess.run(
+        command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120, **_server_user()
+    )
+    assert done.returncode == 0, done.stdout.decode()
+
+
+@contextmanager
+def postgres() -> Iterator[Postgres]:
+    with tempfile.TemporaryDirectory(prefix="picshapes-postgres-") as name:
+        server = Postgres(Path(name), free_port())
+        if user := _server_user():
+            os.chown(server.folder, user["user"], user["group"])
+        data = str(server.folder / "data")
+        _as_server_user(
+            [program("initdb"), "-D", data, "-U", "picshapes", "-A", "trust", "-E", "UTF8", "--no-sync"]
+        )
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+@dataclass
+class Redis:
+    """A running Redis server, which a test may take away and bring back."""
+
+    port: int
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def start(self) -> None:
+        """Start and wait until it says that it accepts connections."""
+        command = [str(program("redis-server")), "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
+        self.process = subprocess.Popen([*command, "--appendonly", "no"], stdout=subprocess.PIPE)
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            if b"Ready to accept connections" in line:
+                return
+        raise AssertionError("redis-server ended before it was ready")
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.terminate()
+            self.process.communicate(timeout=20)
+            self.process = None
+
+
+@contextmanager
+def redis() -> Iterator[Redis]:
+    server = Redis(free_port())
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+async def cut_off(server: Postgres) -> None:
+    """Stop the server without a goodbye, off the event loop."""
+    await asyncio.to_thread(server.stop)
