@@ -13,7 +13,15 @@ from picshapes_worker.engine import ModelUnavailableError
 from picshapes_worker.engine_host import InlineHost
 from picshapes_worker.engines.null import NullEngine
 from picshapes_worker.patience import Patience
-from picshapes_worker.startup import StartupError, chosen_models, label_pod, own_pod, pod_labels, warm_up
+from picshapes_worker.startup import (
+    StartupError,
+    chosen_models,
+    find_weights,
+    label_pod,
+    own_pod,
+    pod_labels,
+    warm_up,
+)
 
 CATALOGUE = Catalogue.load("demo")
 FLUX_REVISION = CATALOGUE.models["flux-schnell"].weights.revision_id
@@ -37,16 +45,21 @@ async def test_models_that_fit_together_are_loaded() -> None:
     assert host.loaded() == {"z-image-turbo", "flux-schnell"}
 
 
-async def test_the_weights_of_a_model_that_does_not_fit_with_the_first_are_looked_for() -> None:
-    host = InlineHost(NullEngine())
+def test_missing_weights_are_found_missing_before_anything_is_loaded() -> None:
     lost = CATALOGUE.models["flux-schnell"].model_copy(
         update={"weights": CATALOGUE.models["flux-schnell"].weights.model_copy(update={"path": "nowhere"})}
     )
     catalogue = CATALOGUE.model_copy(update={"models": {**CATALOGUE.models, "flux-schnell": lost}})
 
     with pytest.raises(ModelUnavailableError, match=r"the weights of flux-schnell are missing: .*/nowhere"):
-        await warm_up(host, ["z-image-turbo", "flux-schnell"], catalogue, Device("cpu", "", 300))
-    assert host.loaded() == frozenset()
+        find_weights(["flux-schnell"], catalogue)
+
+
+async def test_a_model_that_does_not_fit_beside_the_first_is_not_loaded() -> None:
+    host = InlineHost(NullEngine())
+    await warm_up(host, ["z-image-turbo", "flux-schnell"], CATALOGUE, Device("cpu", "", 300))
+
+    assert host.loaded() == {"z-image-turbo"}
 
 
 async def test_the_pod_says_what_was_measured_and_loaded(memory: MemoryCluster, patience: Patience) -> None:

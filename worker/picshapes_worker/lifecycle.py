@@ -21,16 +21,17 @@ from picshapes_crds.clock import SystemClock
 from picshapes_crds.cluster import JOBS, Reflector, Scope
 from picshapes_crds.cluster.kube import KubeCluster
 from picshapes_worker.assignment import Assignment
+from picshapes_worker.call_thread import CallThread
 from picshapes_worker.context import WorkerContext
 from picshapes_worker.device import Device, measure
 from picshapes_worker.engine_host import EngineHost, InlineHost, ThreadedHost
-from picshapes_worker.engines import make_engine
+from picshapes_worker.engines import make_diffusers, make_null
 from picshapes_worker.lease_thread import LeaseThread
 from picshapes_worker.metrics import Metrics
 from picshapes_worker.patience import Patience
 from picshapes_worker.probes import ProbeServer
 from picshapes_worker.settings import Settings
-from picshapes_worker.startup import StartupError, label_pod, own_pod, pod_labels, warm_up
+from picshapes_worker.startup import StartupError, find_weights, label_pod, own_pod, pod_labels, warm_up
 from picshapes_worker.store import PictureStore
 from picshapes_worker.vitals import LOOP_BEAT_S, Budgets, Vitals
 from picshapes_worker.work import Work
@@ -101,6 +102,7 @@ class _Worker:
         device = measure(settings.device)
         memory_mib = settings.vram_mib or device.memory_mib
         log.info("device.measured", device=device.name, kind=device.kind, memory_mib=device.memory_mib)
+        self._metrics.device_memory_mib.set(memory_mib)
         host = await self._engine(device, stack)
         await warm_up(host, self._models, self._catalogue, device)
         vitals.warm = True
@@ -159,12 +161,17 @@ class _Worker:
             await asyncio.gather(working, return_exceptions=True)
 
     async def _engine(self, device: Device, stack: AsyncExitStack) -> EngineHost:
-        engine = await asyncio.to_thread(make_engine, self._settings.engine, self._catalogue, device)
-        if self._settings.engine == "null":
-            return InlineHost(engine)
-        host = ThreadedHost(engine, self._vitals)
-        stack.callback(host.close)
-        return host
+        step_s = self._settings.null_step_s
+        null = self._settings.engine == "null"
+        if null and not step_s:
+            return InlineHost(make_null(step_s))
+        thread = CallThread("engine")
+        stack.callback(thread.close)
+        if null:
+            return ThreadedHost(make_null(step_s), thread, self._vitals)
+        find_weights(self._models, self._catalogue)
+        engine = await thread.call(lambda: make_diffusers(self._catalogue, device))
+        return ThreadedHost(engine, thread, self._vitals)
 
     async def _watch(self, context: WorkerContext, stack: AsyncExitStack) -> tuple[Work, asyncio.Task[None]]:
         """Begin to follow the claims; return once they were listed."""

@@ -26,6 +26,8 @@ class Settings(BaseSettings):
     catalogue: str = "demo"
     """`demo`, `real` or a file."""
     engine: Literal["diffusers", "null"] = "diffusers"
+    null_step_s: Annotated[float, Field(ge=0)] = 0
+    """How long a step of the null engine takes; at 0 it is instant and runs in the event loop."""
     models: Annotated[tuple[str, ...], NoDecode] = ()
     """Catalogue ids, comma-separated in the environment; empty: all of the catalogue."""
     storage_url: Annotated[str, Field(min_length=1)]

@@ -38,16 +38,19 @@ def chosen_models(wanted: Sequence[str], catalogue: Catalogue) -> list[str]:
     return list(wanted or catalogue.models)
 
 
-async def warm_up(host: EngineHost, models: Sequence[str], catalogue: Catalogue, device: Device) -> None:
-    """Load and run once the models that fit together; check that the weights of the others are there.
+def find_weights(models: Sequence[str], catalogue: Catalogue) -> None:
+    """Check, before torch is imported, that all weights are there; raises `ModelUnavailableError`.
 
-    Raises `EngineError`: a model that can't be loaded must not be promised.
+    Models that don't fit beside the first are loaded only when a job asks for them, but promised now.
     """
+    for model in models:
+        locate(model, catalogue.models[model].weights)
+
+
+async def warm_up(host: EngineHost, models: Sequence[str], catalogue: Catalogue, device: Device) -> None:
+    """Load and run once the models that fit together; raises `EngineError`."""
     needs = {model: catalogue.models[model].vram.base_mib for model in models}
     first = preload(models, needs, device.memory_mib)
-    for model in models:
-        if model not in first:
-            locate(model, catalogue.models[model].weights)
     for model in reversed(first):  # the first one listed is the most recently used in the end
         log.info("model.loading", model=model)
         await host.load(model)

@@ -4,25 +4,28 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from contextlib import aclosing
+from contextlib import ExitStack, aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
 import httpx
+import pytest
 import pytest_asyncio
+import yaml
 
 from picshapes_cli.controlplane.ports import reserved_port
 from picshapes_cli.controlplane.server import ControlPlane
 from picshapes_cli.processes import Child, Children, ChildSpec
 from picshapes_crds import patches
 from picshapes_crds.admission import worker_policies
-from picshapes_crds.catalogue import Catalogue
+from picshapes_crds.catalogue import Catalogue, packaged
 from picshapes_crds.cluster import JOBS, LEASES, PODS, Event, Json, Scope
 from picshapes_crds.cluster.kube import KubeCluster
 from picshapes_crds.cluster.protocol import Kind
 from picshapes_crds.install import apply_all
+from picshapes_crds.phases import TERMINAL, Reason
 from picshapes_crds.resolve import resolve
 from picshapes_crds.resource import GenerationJob, Resolved
 from picshapes_crds.roles import role, role_binding
@@ -45,15 +48,28 @@ class Worker:
         async with httpx.AsyncClient(base_url=self.probes, trust_env=False) as client:
             return await client.get(path)
 
+    async def until_answers(self, path: str) -> None:
+        """Wait until a probe answers 2xx."""
+        async with httpx.AsyncClient(trust_env=False) as client:
+            await self.child.wait_ready(f"{self.probes}{path}", client=client, timeout_s=READY_WITHIN_S)
+
 
 class Station:
     """One namespace with a worker's role and policies, in which workers are started and jobs are claimed."""
 
     def __init__(
-        self, cluster: KubeCluster, plane: ControlPlane, namespace: str, folder: Path, children: Children
+        self,
+        cluster: KubeCluster,
+        plane: ControlPlane,
+        namespace: str,
+        folder: Path,
+        children: Children,
+        ports: ExitStack,
     ) -> None:
         self.cluster, self.namespace, self.folder = cluster, namespace, folder
         self._plane, self._children = plane, children
+        self._ports = ports
+        """Holds the probes' ports for as long as the station lasts."""
 
     async def prepare(self) -> None:
         """Make the service account, its role and the policies that narrow it."""
@@ -85,25 +101,23 @@ class Station:
         if not kubeconfig.exists():
             self._plane.write_kubeconfig(kubeconfig, token=await self.pod_token(name))
         storage = self.folder / "pictures"
-        with reserved_port() as port:
-            env = os.environ | {
-                "PICSHAPES_POD_NAME": name,
-                "PICSHAPES_NAMESPACE": self.namespace,
-                "PICSHAPES_KUBECONFIG": str(kubeconfig),
-                "PICSHAPES_STORAGE_URL": storage.as_uri(),
-                "PICSHAPES_PROBE_PORT": str(port),
-                "PICSHAPES_ENGINE": "null",
-                "PICSHAPES_LOG_FORMAT": "text",
-                **settings,
-            }
-            argv = [sys.executable, "-m", "picshapes_worker"]
-            log_path = self.folder / f"{name}-{port}.log"
-            child = await self._children.start(ChildSpec(name, argv, log_path, env=env, stop_timeout_s=30))
-            worker = Worker(child, name, f"http://127.0.0.1:{port}", storage)
-            if ready:
-                async with httpx.AsyncClient(trust_env=False) as client:
-                    url = f"{worker.probes}/readyz"
-                    await child.wait_ready(url, client=client, timeout_s=READY_WITHIN_S)
+        port = self._ports.enter_context(reserved_port())
+        env = os.environ | {
+            "PICSHAPES_POD_NAME": name,
+            "PICSHAPES_NAMESPACE": self.namespace,
+            "PICSHAPES_KUBECONFIG": str(kubeconfig),
+            "PICSHAPES_STORAGE_URL": storage.as_uri(),
+            "PICSHAPES_PROBE_PORT": str(port),
+            "PICSHAPES_ENGINE": "null",
+            "PICSHAPES_LOG_FORMAT": "text",
+            **settings,
+        }
+        argv = [sys.executable, "-m", "picshapes_worker"]
+        log_path = self.folder / f"{name}-{port}.log"
+        child = await self._children.start(ChildSpec(name, argv, log_path, env=env, stop_timeout_s=30))
+        worker = Worker(child, name, f"http://127.0.0.1:{port}", storage)
+        if ready:
+            await worker.until_answers("/readyz")
         return worker
 
     async def create(self, name: str, **spec: Any) -> GenerationJob:
@@ -125,6 +139,17 @@ class Station:
         claimed = await self.cluster.merge_patch(JOBS, self.namespace, job.metadata.name, body, "status")
         return GenerationJob.parse(claimed)
 
+    async def cancel(self, job: GenerationJob) -> None:
+        """Ask for a job to be cancelled."""
+        body = {"spec": {"cancelRequested": True}}
+        await self.cluster.merge_patch(JOBS, self.namespace, job.metadata.name, body)
+
+    async def requeue(self, job: GenerationJob) -> GenerationJob:
+        """Do what the operator does when a worker is lost."""
+        body = patches.requeue(job, Reason.WORKER_LOST, "the worker is lost", datetime.now(UTC), failed=True)
+        requeued = await self.cluster.merge_patch(JOBS, self.namespace, job.metadata.name, body, "status")
+        return GenerationJob.parse(requeued)
+
     async def lease(self, worker: Worker) -> Json:
         return await self.cluster.get(LEASES, self.namespace, worker.pod_name)
 
@@ -135,6 +160,10 @@ class Station:
         """Follow a job until something holds of it."""
         scope = Scope(self.namespace, field_selector=f"metadata.name={name}")
         return GenerationJob.parse(await self._until(JOBS, scope, lambda one: holds(GenerationJob.parse(one))))
+
+    async def until_ended(self, name: str) -> GenerationJob:
+        """Follow a job until it ended."""
+        return await self.until(name, lambda job: job.status.phase in TERMINAL)
 
     async def until_lease(self, worker: Worker, holds: Callable[[Json], bool]) -> Json:
         """Follow a worker's Lease until something holds of it."""
@@ -153,12 +182,24 @@ class Station:
         raise AssertionError(f"the watch of {kind.plural} ended")
 
 
+@pytest.fixture(scope="session")
+def demo_catalogue(random_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The file of a demo catalogue whose weights are random."""
+    catalogue = yaml.safe_load(packaged("demo"))
+    for name, model in catalogue["models"].items():
+        model["weights"] = {"path": str(random_weights / name)}
+    file = tmp_path_factory.mktemp("catalogue") / "demo.yaml"
+    file.write_text(yaml.safe_dump(catalogue))
+    return str(file)
+
+
 @pytest_asyncio.fixture
 async def station(
     cluster: KubeCluster, control_plane: ControlPlane, namespace: str, tmp_path: Path
 ) -> AsyncIterator[Station]:
     """A namespace in which workers can be started; they are stopped at the end."""
-    async with Children() as children:
-        made = Station(cluster, control_plane, namespace, tmp_path, children)
-        await made.prepare()
-        yield made
+    with ExitStack() as ports:
+        async with Children() as children:
+            made = Station(cluster, control_plane, namespace, tmp_path, children, ports)
+            await made.prepare()
+            yield made

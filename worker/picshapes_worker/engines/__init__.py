@@ -5,12 +5,15 @@ from picshapes_worker.device import Device
 from picshapes_worker.engine import Engine
 
 
-def make_engine(name: str, catalogue: Catalogue, device: Device) -> Engine:
-    """Return the engine of this name; raises `DeviceUnavailableError` when it can't use the device."""
-    if name == "null":
-        from picshapes_worker.engines.null import NullEngine  # noqa: PLC0415 - see the module's docstring
+def make_null(step_s: float) -> Engine:
+    """Return the engine that makes no picture."""
+    from picshapes_worker.engines.null import NullEngine  # noqa: PLC0415 - see the module's docstring
 
-        return NullEngine()
+    return NullEngine(step_s)
+
+
+def make_diffusers(catalogue: Catalogue, device: Device) -> Engine:
+    """Return the real engine; takes seconds. Raises `DeviceUnavailableError` when it can't use the device."""
     from picshapes_worker.engines.diffusers import DiffusersEngine  # noqa: PLC0415 - as above
 
     return DiffusersEngine(catalogue.models, device)

@@ -1,10 +1,11 @@
 """An engine that makes no picture: for benchmarks and tests of everything around inference.
 
-It returns at once, with one constant picture of one grey pixel in each format, whatever size was asked for;
-the steps are counted but take no time. It needs neither torch nor Pillow.
+It gives one constant picture of one grey pixel in each format, whatever size was asked for; its steps are
+counted, and take no time unless it is told how long. It needs neither torch nor Pillow.
 """
 
 import base64
+import time
 from typing import Final
 
 from picshapes_crds.resource import OutputFormat
@@ -34,7 +35,8 @@ class GreyPixel:
 class NullEngine:
     """Serves every model and does nothing."""
 
-    def __init__(self) -> None:
+    def __init__(self, step_s: float = 0) -> None:
+        self._step_s = step_s
         self._loaded: frozenset[str] = frozenset()
 
     def load(self, model: str) -> None:
@@ -43,7 +45,10 @@ class NullEngine:
 
     def generate(self, request: Request, on_step: OnStep) -> GreyPixel:
         """Count the steps and return the constant picture."""
-        for done in range(request.steps + 1):
+        on_step(0)
+        for done in range(1, request.steps + 1):
+            if self._step_s:
+                time.sleep(self._step_s)
             on_step(done)
         return GreyPixel()
 
