@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from picshapes_api.core.accounts import Role
 from picshapes_api.core.keys import is_key
 from picshapes_api.storage.accounts import AccountStore, NewUser
-from picshapes_api.storage.database import DuplicateError
+from picshapes_api.storage.database import ConstraintError
 
 log = structlog.get_logger(__name__)
 
@@ -67,7 +67,7 @@ async def create_first_users(bootstrap: Bootstrap, accounts: AccountStore) -> No
         new = NewUser(user.email, user.role, user.credits, user.api_key, user.display_name)
         try:
             account = await accounts.create(new)
-        except DuplicateError:
+        except ConstraintError:
             # Another process was faster, or the key belongs to someone: both are settled by what is there.
             log.warning("bootstrap.exists", email=user.email)
         else:

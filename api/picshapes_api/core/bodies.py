@@ -78,9 +78,9 @@ def _words(model: type[BaseModel], field: str, kind: str, context: Mapping[str, 
         return f"must be at least {context['ge']}"
     if kind == "less_than_equal":
         return f"must be at most {context['le']}"
-    if kind == "string_too_long":
+    if kind in ("string_too_long", "too_long"):
         return f"must be at most {context['max_length']} characters"
-    if kind == "string_too_short":
+    if kind in ("string_too_short", "too_short"):
         return "must not be empty"
     if kind in ("enum", "literal_error"):
         return f"must be {context['expected']}"

@@ -78,7 +78,7 @@ class AccountStore:
         return None if row is None else account_of(row)
 
     async def create(self, new: NewUser) -> Account:
-        """Create a user with a first key and a grant; `DuplicateError` when the address or key is taken."""
+        """Create a user with a first key and a grant; `ConstraintError` when the address or key is taken."""
         user_id, now_ms, email = str(uuid.uuid4()), self._now_ms(), normal_email(new.email)
 
         async def work(session: Session) -> Account:

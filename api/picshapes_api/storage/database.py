@@ -44,8 +44,8 @@ class DatabaseUnavailableError(Exception):
     """The database can't be reached or didn't answer; whether a write took effect is unknown."""
 
 
-class DuplicateError(Exception):
-    """A unique constraint refused the row."""
+class ConstraintError(Exception):
+    """The database refused a row: it is there already, or it would break a rule that holds whatever happens."""
 
 
 @lru_cache(maxsize=512)
@@ -62,13 +62,13 @@ class Session:
         self._is_sqlite = client.capabilities.dialect == "sqlite"
 
     async def fetch(self, sql: str, *values: Any) -> list[Row]:
-        """Run one statement and return its rows; `DuplicateError` when a unique constraint refuses it."""
+        """Run one statement and return its rows; `ConstraintError` when the database's rules refuse it."""
         try:
             rows: list[Row] = await self.client.execute_query_dict(  # type: ignore[assignment] # dicts are mappings
                 _numbered(sql) if self._is_sqlite else sql, list(values)
             )
         except IntegrityError as error:
-            raise DuplicateError(str(error)) from error
+            raise ConstraintError(str(error)) from error
         return rows
 
     async def fetch_one(self, sql: str, *values: Any) -> Row | None:

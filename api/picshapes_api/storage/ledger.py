@@ -28,7 +28,7 @@ class Movement:
 async def add_entry(session: Session, movement: Movement) -> int | None:
     """Change the balance and write the entry, in the caller's unit of work; return the new balance.
 
-    None, and nothing changed, when the balance would be negative. `DuplicateError` when the job has had an entry
+    None, and nothing changed, when the balance would be negative. `ConstraintError` when the job has had an entry
     of this kind already.
     """
     balance = await session.fetch_one(

@@ -20,7 +20,7 @@ from picshapes_api.core.errors import EmailTakenError, UserNotFoundError
 from picshapes_api.core.ids import is_id
 from picshapes_api.core.keys import new_key
 from picshapes_api.storage.accounts import NewUser
-from picshapes_api.storage.database import DuplicateError
+from picshapes_api.storage.database import ConstraintError
 from picshapes_api.web.answers import json_answer, query_of, services_of
 from picshapes_api.web.authentication import for_admins
 from picshapes_api.web.users import issue_key, ledger_page
@@ -39,7 +39,7 @@ async def create_user(request: Request, account: Account) -> HTTPResponse:
     new = NewUser(wanted.email, role, wanted.credits, key, wanted.display_name, actor_id=account.id)
     try:
         made = await services.accounts.create(new)
-    except DuplicateError:
+    except ConstraintError:
         raise EmailTakenError from None
     return json_answer(profile_body(made) | {"api_key": key}, 201)
 

@@ -19,7 +19,7 @@ SQLITE: Final = (
 POSTGRES: Final = (
     "ALTER TABLE users ADD CONSTRAINT users_credits_not_negative CHECK (credits >= 0)",
     """CREATE FUNCTION refuse_change_of_ledger() RETURNS trigger LANGUAGE plpgsql
-    AS $$ BEGIN RAISE EXCEPTION 'the ledger is only added to'; END $$""",
+    AS $$ BEGIN RAISE EXCEPTION 'the ledger is only added to' USING ERRCODE = '23000'; END $$""",
     """CREATE TRIGGER ledger_not_changed BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change_of_ledger()""",
 )
