@@ -131,8 +131,9 @@ def processing(fence: Fence, started_at: datetime, seed: int, progress: str) -> 
 
 
 def progress(fence: Fence, steps_done: int, steps: int) -> list[Json]:
-    """Write how many steps are done; the phase stays Processing."""
-    return _set(fence, {"progress": f"{steps_done}/{steps}"})
+    """Write how many steps are done; only while Processing, so that a late one can't change an ended job."""
+    running = {"op": "test", "path": "/status/phase", "value": Phase.PROCESSING.value}
+    return [running, *_set(fence, {"progress": f"{steps_done}/{steps}"})]
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ async def held(one: LeaseKeeper, may_renew: Callable[[], bool] = lambda: True) -
 async def test_the_lease_names_the_process_and_is_owned_by_its_pod(
     memory: MemoryCluster, clock: HandClock
 ) -> None:
-    one = keeper(memory, clock)
+    one = LeaseKeeper(memory, POD, "process-1", clock, random.Random(0))
     one.models_loaded(frozenset({"z-image-turbo", "flux-schnell"}))
     async with held(one) as renewals:
         await memory.until(lambda: bool(renewals))
@@ -50,6 +50,7 @@ async def test_the_lease_names_the_process_and_is_owned_by_its_pod(
         assert lease(memory)["metadata"]["ownerReferences"] == [
             {"apiVersion": "v1", "kind": "Pod", "name": "w", "uid": "uid-w"}
         ]
+        assert memory.calls[1:] == []
         annotations = lease(memory)["metadata"]["annotations"]
         assert annotations == {"picshapes.io/loaded-models": "flux-schnell,z-image-turbo"}
 

@@ -3,10 +3,11 @@
 import asyncio
 from datetime import UTC, datetime
 
+import pytest
 from tests.worker.conftest import WORKER_ID, Fault, MemoryCluster, job
 
-from picshapes_crds.cluster import InvalidError
-from picshapes_crds.patches import Fence
+from picshapes_crds.cluster import JOBS, InvalidError
+from picshapes_crds.patches import Fence, progress
 from picshapes_worker.context import WorkerContext
 from picshapes_worker.control import Control
 from picshapes_worker.reporter import HOUSE_PACE, Pace, Reporter, Subject
@@ -54,9 +55,7 @@ async def test_a_job_that_lasts_is_processing_and_its_steps_are_told_when_they_c
     ]
 
 
-async def test_a_write_that_fails_is_left_and_the_next_one_made(
-    context: WorkerContext, memory: MemoryCluster
-) -> None:
+async def test_the_begin_is_told_again_until_it_is_written(context: WorkerContext, memory: MemoryCluster) -> None:
     memory.put("generationjobs", job("a"))
     memory.faults["json_patch"] = [Fault(InvalidError("refused", 422))]
     control = Control(1e9, context.clock)
@@ -66,7 +65,16 @@ async def test_a_write_that_fails_is_left_and_the_next_one_made(
     await memory.until(lambda: len(memory.patches()) == 2)
     await reporter.end()
 
-    assert memory.objects["generationjobs", "a"]["status"]["progress"] == "1/20"
+    status = memory.objects["generationjobs", "a"]["status"]
+    assert (status["phase"], status["progress"]) == ("Processing", "1/20")
+
+
+async def test_progress_that_comes_late_does_not_change_a_job_that_ended(memory: MemoryCluster) -> None:
+    memory.put("generationjobs", job("a", phase="Completed", progress="20/20"))
+
+    with pytest.raises(InvalidError):
+        await memory.json_patch(JOBS, "n", "a", progress(SUBJECT.fence, 19, 20), "status")
+    assert memory.objects["generationjobs", "a"]["status"]["progress"] == "20/20"
 
 
 async def test_the_end_waits_for_a_write_under_way(context: WorkerContext, memory: MemoryCluster) -> None:

@@ -71,6 +71,7 @@ class LeaseKeeper:
 
         Raises `LeaseLostError`, or `ClusterError` when the Lease can't be taken within its time to run out.
         """
+        self._changed.clear()  # what was loaded until now is written with the Lease
         await Patience(LEASE_STALE_S, self._clock, self._rng).call(self._take)
         renewed()
         failures = 0

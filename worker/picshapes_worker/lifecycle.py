@@ -103,6 +103,7 @@ class _Worker:
         memory_mib = settings.vram_mib or device.memory_mib
         log.info("device.measured", device=device.name, kind=device.kind, memory_mib=device.memory_mib)
         self._metrics.device_memory_mib.set(memory_mib)
+        self._metrics.ready.set_function(vitals.ready)
         host = await self._engine(device, stack)
         await warm_up(host, self._models, self._catalogue, device)
         vitals.warm = True
@@ -111,6 +112,11 @@ class _Worker:
         patience = Patience(API_PATIENCE_S, clock, self._rng)
         pod = await own_pod(cluster, settings.namespace, settings.pod_name, patience)
         lease = LeaseThread(lambda: KubeCluster.connect(settings.kubeconfig), pod, self._worker_id, clock, vitals)
+
+        def models_loaded(models: frozenset[str]) -> None:
+            lease.models_loaded(models)
+            self._metrics.show_loaded(self._models, models)
+
         context = WorkerContext(
             cluster=cluster,
             namespace=settings.namespace,
@@ -120,12 +126,13 @@ class _Worker:
             clock=clock,
             rng=self._rng,
             metrics=self._metrics,
-            models_loaded=lease.models_loaded,
+            models_loaded=models_loaded,
             public_url=settings.public_url,
         )
         work, watching = await self._watch(context, stack)
 
-        lease.models_loaded(host.loaded())
+        models_loaded(host.loaded())
+        self._metrics.lease_renewals.set_function(lambda: lease.renewals)
         lease.start()
         stack.push_async_callback(lease.stop, LEASE_END_S)
         await asyncio.wait({lease.taken, lease.ended}, return_when=asyncio.FIRST_COMPLETED)
@@ -180,6 +187,7 @@ class _Worker:
         own = Scope(context.namespace, field_selector=f"status.workerName={self._settings.pod_name}")
         reflector = Reflector(context.cluster, JOBS, own, self._clock, self._rng)
         self._vitals.watch_silent_s = reflector.silent_s
+        self._metrics.watch_restarts.set_function(lambda: reflector.restarts)
         listed = asyncio.Event()
         watching = _background(stack, _follow(reflector, assignment, work, listed))
         await listed.wait()

@@ -1,5 +1,7 @@
 """What a worker counts, for Prometheus. The registry is passed in; labels are bounded by the catalogue."""
 
+from collections.abc import Iterable
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 _SECONDS = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30, 60, 120, 300, 600)
@@ -25,8 +27,8 @@ class Metrics:
         self.ready = Gauge(
             "picshapes_worker_ready", "1 while the operator may give this worker jobs.", registry=registry
         )
-        self.lease_renewals = Counter(
-            "picshapes_worker_lease_renewals", "Renewals of the worker's Lease.", registry=registry
+        self.lease_renewals = Gauge(
+            "picshapes_worker_lease_renewals", "Renewals of the worker's Lease since its start.", registry=registry
         )
         self.watch_restarts = Gauge(
             "picshapes_worker_watch_restarts", "How often the watch of claims began again.", registry=registry
@@ -40,3 +42,8 @@ class Metrics:
             ["model"],
             registry=registry,
         )
+
+    def show_loaded(self, served: Iterable[str], loaded: frozenset[str]) -> None:
+        """Say of each model served whether it is in device memory."""
+        for model in served:
+            self.loaded.labels(model).set(model in loaded)

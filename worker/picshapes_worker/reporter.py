@@ -1,7 +1,7 @@
 """Says in a job's status that it runs and how far it is, but only for jobs that are not quick.
 
 A quick job's Processing folds into its terminal write, which saves the API server a write a job. Writes here are
-fenced; one that is refused or lost is not made again, since the next or the terminal one says more.
+fenced. One that fails is not repeated: the next turn says more.
 """
 
 import asyncio
@@ -67,15 +67,23 @@ class Reporter:
 
     async def _report(self) -> None:
         subject = self._subject
-        told = self._control.steps_done
-        fenced = patches.processing(subject.fence, subject.started_at, subject.seed, f"{told}/{subject.steps}")
-        await self._write(fenced)
+        processing = False
+        told = -1
         pause_s = self._pace.progress_after_s - self._pace.processing_after_s
-        while not await self._ends_within(pause_s):
+        while True:
+            done = self._control.steps_done
+            if not processing:
+                begun = patches.processing(
+                    subject.fence, subject.started_at, subject.seed, f"{done}/{subject.steps}"
+                )
+                processing = await self._write(begun)
+                told = done
+            elif done != told:
+                await self._write(patches.progress(subject.fence, done, subject.steps))
+                told = done
+            if await self._ends_within(pause_s):
+                return
             pause_s = self._pace.progress_every_s
-            if self._control.steps_done != told:
-                told = self._control.steps_done
-                await self._write(patches.progress(subject.fence, told, subject.steps))
 
     async def _ends_within(self, seconds: float) -> bool:
         try:
@@ -85,8 +93,10 @@ class Reporter:
             return False
         return True
 
-    async def _write(self, operations: list[Json]) -> None:
+    async def _write(self, operations: list[Json]) -> bool:
         try:
             await self._context.patch_status(self._subject.job_name, operations)
         except ClusterError as error:
             log.info("progress.unwritten", job=self._subject.job_name, error=str(error))
+            return False
+        return True

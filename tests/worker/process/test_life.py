@@ -30,7 +30,11 @@ async def test_a_ready_worker_is_labelled_and_holds_its_lease(station: Station) 
     assert lease.loaded == {"flux-schnell"}
     assert (await station.lease(worker))["metadata"]["ownerReferences"][0]["uid"] == pod.uid
     assert (await worker.probe("/healthz")).status_code == 200
-    assert "picshapes_worker_device_memory_mib 23034.0" in (await worker.probe("/metrics")).text
+    metrics = (await worker.probe("/metrics")).text
+    assert "picshapes_worker_device_memory_mib 23034.0" in metrics
+    assert "picshapes_worker_ready 1.0" in metrics
+    assert "picshapes_worker_lease_renewals 1.0" in metrics
+    assert 'picshapes_worker_model_loaded{model="flux-schnell"} 1.0' in metrics
 
 
 async def test_the_lease_is_renewed_and_keeps_its_holder(station: Station) -> None:
