@@ -5,17 +5,21 @@ import signal
 import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from picshapes_cli.api_client import Access
+from picshapes_cli.bench.jobs import bench_jobs
 from picshapes_cli.controlplane.binaries import Binaries, ensure_binaries
 from picshapes_cli.generate import find_access, generate
 from picshapes_cli.shown import console, errors_shown
 from picshapes_cli.up.options import Engine, UpOptions, default_folder
 from picshapes_cli.up.stack import Running, running
 from picshapes_crds import logs
+
+if TYPE_CHECKING:
+    from picshapes_cli.bench.report import Figure
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -151,7 +155,7 @@ def demo(
             _tell_picture(job, out)
 
     with errors_shown(), tempfile.TemporaryDirectory(prefix="picshapes-demo-") as folder:
-        options = UpOptions(folder=Path(folder), port=0)
+        options = UpOptions(folder=Path(folder), port=0, durable=False)
         binaries = _binaries(options)
         _until_signalled(lambda: main(options, binaries))
 
@@ -159,3 +163,27 @@ def demo(
 def _tell_picture(job: dict[str, Any], out: Path) -> None:
     size = f"{job['width']} by {job['height']} px"
     console.print(f"{size}, {job['model']}, seed {job['seed']}: [bold]{out.absolute()}[/bold]")
+
+
+bench = typer.Typer(no_args_is_help=True, help="Measure figures as ratios of two things in one run.")
+app.add_typer(bench, name="bench")
+
+
+@bench.command("jobs")
+def bench_jobs_command(
+    json_only: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,  # noqa: FBT002 - a flag
+    count: Annotated[int, typer.Option(min=1, help="Jobs a run.")] = 1000,
+    workers: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 2,
+) -> None:
+    """Jobs a second from POST to Completed with the null engine, against what the API server itself allows."""
+    figures: list[Figure] = []
+
+    async def main(folder: Path, binaries: Binaries) -> None:
+        figures.append(await bench_jobs(folder, binaries, count, workers, console.print))
+
+    logs.configure("bench", form="text", level="WARNING")
+    with errors_shown(), tempfile.TemporaryDirectory(prefix="picshapes-bench-") as folder:
+        binaries = ensure_binaries()
+        _until_signalled(lambda: main(Path(folder), binaries))
+    for figure in figures:
+        typer.echo(figure.json() if json_only else figure.line())

@@ -40,6 +40,10 @@ class UpOptions:
     kubeconfig: Path | None = None
     """An existing cluster; a control plane of its own when absent."""
     namespace: str = "picshapes"
+    durable: bool = True
+    """False: etcd leaves it to the system when data reaches the disk; for demos and benchmarks."""
+    first_credits: int = 1000
+    """Credits of the first user and the first admin, in a new database."""
     ready_file: Path | None = None
     """Besides `ready.json` in the folder."""
 

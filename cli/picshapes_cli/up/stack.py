@@ -75,13 +75,15 @@ async def running(options: UpOptions, binaries: Binaries | None, tell: Tell) -> 
         make_private_folder(folder)
     port = await asyncio.to_thread(_free_port, options.port)
     async with contextlib.AsyncExitStack() as stack:
-        plane = await _start_control_plane(stack, layout, binaries, tell) if binaries else None
+        plane = await _start_control_plane(stack, options, binaries, tell) if binaries else None
         kubeconfigs = _kubeconfigs(plane, options, layout)
         cluster = await stack.enter_async_context(await KubeCluster.connect(kubeconfigs.person))
         await prepare(cluster, options.namespace, SystemClock())
         catalogue = await asyncio.to_thread(_catalogue, options, layout)
         site = parts.Site(options, layout, catalogue, os.environ, f"http://127.0.0.1:{port}")
-        state = Running(site.api_url, kubeconfigs.person, options.namespace, first_users(layout.keys))
+        state = Running(
+            site.api_url, kubeconfigs.person, options.namespace, first_users(layout.keys, options.first_credits)
+        )
         tell(f"Starting operator, API and {_count(options.workers, 'worker')}; logs: {layout.log('x').parent}")
         pods = WorkerPods(cluster, options.namespace, SystemClock())
         await pods.clear()
@@ -107,11 +109,12 @@ async def running(options: UpOptions, binaries: Binaries | None, tell: Tell) -> 
 
 
 async def _start_control_plane(
-    stack: contextlib.AsyncExitStack, layout: Layout, binaries: Binaries, tell: Tell
+    stack: contextlib.AsyncExitStack, options: UpOptions, binaries: Binaries, tell: Tell
 ) -> ControlPlane:
     """Start a control plane that ends with the stack; should it end by itself, so does the stack's block."""
     tell("Starting etcd and kube-apiserver")
-    plane = ControlPlane(layout.control_plane, binaries, ControlPlaneOptions(users=(API, OPERATOR)))
+    settings = ControlPlaneOptions(users=(API, OPERATOR), fsync=options.durable)
+    plane = ControlPlane(Layout(options.folder.absolute()).control_plane, binaries, settings)
     await stack.enter_async_context(plane)
     tasks = await stack.enter_async_context(asyncio.TaskGroup())
     guard = tasks.create_task(plane.watch())
