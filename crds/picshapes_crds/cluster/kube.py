@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final, Self
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from kubernetes.aio import client, config
@@ -39,6 +40,9 @@ class KubeCluster:
     def __init__(self, configuration: client.Configuration) -> None:
         configuration.connection_pool_maxsize = CONNECTIONS
         configuration.retries = False  # the callers know what may be tried again
+        # Looked up once here: the library would ask a thread for proxies and another for .netrc on every request.
+        configuration.client_session_kwargs = {"trust_env": False}
+        configuration.proxy = configuration.proxy or _proxy_from_environment(configuration.host)
         self._configuration = configuration
         self._api = client.ApiClient(configuration)
 
@@ -181,6 +185,12 @@ class _Request:
     body: Json | list[Json] | None = None
     content: str = _JSON
     accept: str = _JSON
+
+
+def _proxy_from_environment(url: str) -> str | None:
+    """Return what `HTTPS_PROXY` and `NO_PROXY` say for this address."""
+    parts = urlsplit(url)
+    return None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
 
 
 def _path(kind: Kind, namespace: str | None, name: str = "", subresource: str = "") -> str:

@@ -7,7 +7,7 @@ failures wait with bounded exponential backoff and jitter
 """
 
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -71,7 +71,7 @@ class Reflector:
         self.heard_at: float | None = None
         """Monotonic time of the last sign of life from the server; None before the first list."""
 
-    async def observations(self) -> AsyncIterator[Observation]:
+    async def observations(self) -> AsyncGenerator[Observation, None]:
         """Yield what happens, for ever; the first is a `Listed`. Never raises `ClusterError`."""
         while True:
             try:
