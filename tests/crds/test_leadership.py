@@ -26,9 +26,7 @@ def candidate(cluster: KubeCluster, namespace: str, identity: str, clock: Manual
     return Leadership(cluster, Seat(namespace, "operator", identity), clock)
 
 
-async def test_the_first_to_ask_holds_the_lease_and_the_second_does_not(
-    cluster: KubeCluster, namespace: str
-) -> None:
+async def test_the_first_to_ask_holds_the_lease_and_no_other(cluster: KubeCluster, namespace: str) -> None:
     clock = ManualClock()
     first, second = (candidate(cluster, namespace, name, clock) for name in ("one", "two"))
     await first.step()
