@@ -4,7 +4,7 @@ import random
 import secrets
 import uuid
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -12,18 +12,21 @@ from prometheus_client import CollectorRegistry
 from picshapes_api.cluster.job_cache import JobCache
 from picshapes_api.cluster.mirror import Mirror
 from picshapes_api.cluster.outbox import Outbox
+from picshapes_api.cluster.pace import Pace
 from picshapes_api.cluster.placing import Placer
 from picshapes_api.cluster.worker_index import WorkerIndex
 from picshapes_api.pictures import PictureStore
-from picshapes_api.services import Randomness, Services
+from picshapes_api.services import Exposure, Randomness, Services
 from picshapes_api.storage.accounts import AccountStore
 from picshapes_api.storage.administration import AdministrationStore
 from picshapes_api.storage.database import Database
 from picshapes_api.storage.jobs import JobStore
 from picshapes_api.storage.keys import KeyStore
+from picshapes_api.storage.rate_limiter import RateLimiter
 from picshapes_crds.catalogue import Catalogue
 from picshapes_crds.clock import Clock
 from picshapes_crds.cluster import JOBS, LEASES, PODS, Cluster, Kind, Reflector, Scope
+from picshapes_crds.leadership import Leadership
 from picshapes_crds.names import WORKER_SELECTOR
 from picshapes_crds.resource import MAX_SEED
 
@@ -39,6 +42,10 @@ class Surroundings:
     pictures: PictureStore
     clock: Clock
     randomness: Randomness
+    redis_url: str | None = None
+    exposure: Exposure = field(default_factory=Exposure)
+    leadership: Leadership | None = None
+    """None: this is the only API process."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +67,7 @@ def system_randomness() -> Randomness:
     )
 
 
-def assemble(around: Surroundings, public_url: str | None = None) -> Api:
+def assemble(around: Surroundings) -> Api:
     """Put the parts together; nothing runs yet."""
     cluster, namespace, clock = around.cluster, around.namespace, around.clock
 
@@ -72,12 +79,13 @@ def assemble(around: Surroundings, public_url: str | None = None) -> Api:
 
     jobs, cache = JobStore(around.database), JobCache(follow(JOBS))
     placer = Placer(cluster, namespace, jobs, cache, now_ms)
+    registry = CollectorRegistry()
     workers = WorkerIndex(around.catalogue, clock)
     services = Services(
         catalogue=around.catalogue,
         clock=clock,
         randomness=around.randomness,
-        registry=CollectorRegistry(),
+        registry=registry,
         database=around.database,
         accounts=AccountStore(around.database, now_ms),
         keys=KeyStore(around.database, now_ms),
@@ -87,9 +95,12 @@ def assemble(around: Surroundings, public_url: str | None = None) -> Api:
         placer=placer,
         workers=workers,
         pictures=around.pictures,
-        public_url=public_url.rstrip("/") if public_url else None,
+        limiter=RateLimiter(around.redis_url, registry, clock.monotonic),
+        exposure=around.exposure,
     )
-    mirror, outbox = Mirror(cluster, namespace, cache, jobs, clock), Outbox(jobs, placer, clock, now_ms)
+    leads = around.leadership.held if around.leadership else lambda: True
+    mirror = Mirror(cluster, namespace, cache, jobs, Pace(clock, leads))
+    outbox = Outbox(jobs, placer, Pace(clock, leads), now_ms)
     loops: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
         "jobs": cache.follow,
         "pods": lambda: workers.follow_pods(follow(PODS, WORKER_SELECTOR).observations()),
@@ -97,4 +108,6 @@ def assemble(around: Surroundings, public_url: str | None = None) -> Api:
         "mirror": mirror.run,
         "outbox": outbox.run,
     }
+    if around.leadership is not None:
+        loops["leadership"] = around.leadership.run
     return Api(services, mirror, outbox, loops)

@@ -1,7 +1,9 @@
 """The API's process: settings in, service until a signal, exit status out."""
 
 import asyncio
+import secrets
 import signal
+import socket
 import sys
 from contextlib import AsyncExitStack
 from typing import Final
@@ -26,8 +28,10 @@ from picshapes_crds import logs
 from picshapes_crds.catalogue import Catalogue, InvalidCatalogueError
 from picshapes_crds.clock import SystemClock
 from picshapes_crds.cluster.kube import KubeCluster
+from picshapes_crds.leadership import Leadership, Seat
 
 WRONG_SETTINGS: Final = 2
+LEASE: Final = "picshapes-api-mirror"
 DATABASE_START_S: Final = 120
 """A database that starts together with the API is waited for so long."""
 
@@ -63,11 +67,27 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             with attempt:
                 database = await Database.connect(url)
         stack.push_async_callback(database.close)
+        clock = SystemClock()
+        leadership = None
+        if not url.is_sqlite:
+            seat = Seat(settings.namespace, LEASE, f"{socket.gethostname()}-{secrets.token_hex(8)}")
+            leadership = Leadership(cluster, seat, clock)
+            stack.push_async_callback(leadership.release)
         around = Surroundings(
-            cluster, settings.namespace, catalogue, database, pictures, SystemClock(), system_randomness()
+            cluster=cluster,
+            namespace=settings.namespace,
+            catalogue=catalogue,
+            database=database,
+            pictures=pictures,
+            clock=clock,
+            randomness=system_randomness(),
+            redis_url=settings.redis_url.get_secret_value() if settings.redis_url else None,
+            exposure=settings.exposure,
+            leadership=leadership,
         )
-        api = assemble(around, settings.public_url)
-        api.services.placer.bounds = Bounds(settings.max_unfinished)
+        api = assemble(around)
+        stack.push_async_callback(api.services.limiter.close)
+        api.services.placer.bounds = Bounds(settings.max_unfinished, settings.max_unfinished_per_user)
         if bootstrap is not None:
             await create_first_users(bootstrap, api.services.accounts)
         tasks = {asyncio.create_task(loop(), name=name) for name, loop in api.loops.items()}

@@ -8,12 +8,14 @@ from prometheus_client import CollectorRegistry
 from picshapes_api.cluster.job_cache import JobCache
 from picshapes_api.cluster.placing import Placer
 from picshapes_api.cluster.worker_index import WorkerIndex
+from picshapes_api.core.forwarding import Network
 from picshapes_api.pictures import PictureStore
 from picshapes_api.storage.accounts import AccountStore
 from picshapes_api.storage.administration import AdministrationStore
 from picshapes_api.storage.database import Database
 from picshapes_api.storage.jobs import JobStore
 from picshapes_api.storage.keys import KeyStore
+from picshapes_api.storage.rate_limiter import RateLimiter
 from picshapes_crds.catalogue import Catalogue
 from picshapes_crds.clock import Clock
 
@@ -25,6 +27,16 @@ class Randomness:
     new_id: Callable[[], str]
     seed: Callable[[], int]
     secret_bytes: Callable[[int], bytes]
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """How clients come to this API."""
+
+    public_url: str | None = None
+    """Where they reach it, if not where they say."""
+    trusted_proxies: tuple[Network, ...] = ()
+    """Only of these are forwarded headers believed, and only with them are addresses bounded."""
 
 
 @dataclass
@@ -44,7 +56,8 @@ class Services:
     placer: Placer
     workers: WorkerIndex
     pictures: PictureStore
-    public_url: str | None = None
+    limiter: RateLimiter
+    exposure: Exposure
     stopping: bool = False
     """No more requests should come: `/readyz` fails."""
 

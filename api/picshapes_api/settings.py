@@ -3,8 +3,11 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AliasChoices, Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from picshapes_api.core.forwarding import Network
+from picshapes_api.services import Exposure
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 
@@ -28,5 +31,18 @@ class Settings(BaseSettings):
     bootstrap_file: Path | None = None
     max_unfinished: Annotated[int, Field(ge=1)] = 20_000
     """Jobs that may be unfinished in the cluster; more wait in the database."""
+    max_unfinished_per_user: Annotated[int, Field(ge=1)] = 10_000
+    trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = ()
+    """Networks, separated by commas, whose forwarded headers are believed."""
     log_format: Literal["json", "text"] = "json"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _separate(cls, value: object) -> object:
+        return [one.strip() for one in value.split(",") if one.strip()] if isinstance(value, str) else value
+
+    @property
+    def exposure(self) -> Exposure:
+        """How clients come to this API."""
+        return Exposure(self.public_url.rstrip("/") if self.public_url else None, self.trusted_proxies)

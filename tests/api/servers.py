@@ -25,7 +25,7 @@ def program(name: str) -> Path:
     found = next((Path(place) for place in places if place), None)
     if found is None:
         raise FileNotFoundError(f"{name} is missing; {INSTALL}")
-    return found.resolve()
+    return found
 
 
 def free_port() -> int:

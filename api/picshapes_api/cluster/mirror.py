@@ -13,12 +13,12 @@ from typing import Final, TypeVar
 import structlog
 
 from picshapes_api.cluster.job_cache import CachedJob, Changes, JobCache
+from picshapes_api.cluster.pace import Pace
 from picshapes_api.cluster.placing import cancel_resource
 from picshapes_api.core.failures import DELETED
 from picshapes_api.core.job_view import Outcome, is_api_job, outcome_of
 from picshapes_api.storage.database import DatabaseUnavailableError
 from picshapes_api.storage.jobs import Closing, JobStore, Sighting, Standing
-from picshapes_crds.clock import Clock
 from picshapes_crds.cluster import JOBS, Cluster, ClusterError, ConflictError, NotFoundError
 from picshapes_crds.phases import Phase
 
@@ -38,18 +38,26 @@ log = structlog.get_logger(__name__)
 class Mirror:
     """Writes the cluster's state of the API's jobs into the database."""
 
-    def __init__(self, cluster: Cluster, namespace: str, cache: JobCache, store: JobStore, clock: Clock) -> None:
+    def __init__(self, cluster: Cluster, namespace: str, cache: JobCache, store: JobStore, pace: Pace) -> None:
         self._cluster, self._namespace, self._cache, self._store = cluster, namespace, cache, store
-        self._clock = clock
+        self._clock, self._leads = pace.clock, pace.leads
         self._expiring: list[tuple[int, str, str]] = []
         """Heap of (when, job id, uid) of finished resources."""
         self._uncancelled: set[str] = set()
         """Jobs whose resource must be told to end."""
 
     async def run(self) -> None:
-        """Mirror, for ever; begins with everything that is in the cluster."""
-        self._cache.mark_all_changed()
+        """Mirror while this process leads, for ever; begins each time with everything that is in the cluster."""
+        led = False
         while True:
+            if not self._leads():
+                led = False
+                self._cache.take_changes()  # whoever leads writes them
+                await self._clock.sleep(RETRY_S)
+                continue
+            if not led:
+                led = True
+                self._cache.mark_all_changed()
             try:
                 async with asyncio.timeout(self._wait_s()):
                     await self._cache.changed.wait()

@@ -6,10 +6,10 @@ from typing import Final
 
 import structlog
 
+from picshapes_api.cluster.pace import Pace
 from picshapes_api.cluster.placing import Placed, Placer
 from picshapes_api.storage.database import DatabaseUnavailableError
 from picshapes_api.storage.jobs import JobStore
-from picshapes_crds.clock import Clock
 
 GRACE_MS: Final = 5_000
 """A younger job is being placed by the request that accepted it."""
@@ -23,19 +23,19 @@ log = structlog.get_logger(__name__)
 class Outbox:
     """Looks for jobs without a resource, oldest first, and places them while there is room."""
 
-    def __init__(self, store: JobStore, placer: Placer, clock: Clock, now_ms: Callable[[], int]) -> None:
-        self._store, self._placer, self._clock, self._now_ms = store, placer, clock, now_ms
+    def __init__(self, store: JobStore, placer: Placer, pace: Pace, now_ms: Callable[[], int]) -> None:
+        self._store, self._placer, self._pace, self._now_ms = store, placer, pace, now_ms
 
     async def run(self) -> None:
         """Place what waits, for ever."""
         while True:
             try:
-                more = await self.step()
+                more = self._pace.leads() and await self.step()
             except DatabaseUnavailableError as error:
                 log.warning("outbox.retry", error=str(error))
                 more = False
             if not more:
-                await self._clock.sleep(PAUSE_S)
+                await self._pace.clock.sleep(PAUSE_S)
 
     async def step(self) -> bool:
         """Place one batch; say whether there may be more to place right now."""

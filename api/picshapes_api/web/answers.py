@@ -6,6 +6,7 @@ from typing import Any
 from sanic import HTTPResponse, Request
 
 from picshapes_api.core.errors import ApiError
+from picshapes_api.core.forwarding import client_address, external_url
 from picshapes_api.services import Services
 
 JSON_TYPE = "application/json"
@@ -39,5 +40,27 @@ def query_of(request: Request) -> dict[str, str]:
 
 def base_url(request: Request) -> str:
     """Return where the client reaches this API, without a slash at its end."""
-    public_url = services_of(request).public_url
-    return public_url or f"{request.scheme}://{request.host}"
+    exposure = services_of(request).exposure
+    if exposure.public_url:
+        return exposure.public_url
+    direct = (
+        "https" if request.transport.get_extra_info("sslcontext") else "http",
+        request.headers.get("host", ""),
+    )
+    if not exposure.trusted_proxies:
+        return f"{direct[0]}://{direct[1]}"
+    told = request.headers.get("x-forwarded-proto", ""), request.headers.get("x-forwarded-host", "")
+    return external_url(_peer(request), direct, told, exposure.trusted_proxies)
+
+
+def address_of(request: Request) -> str | None:
+    """Return the client's address, where it can be trusted."""
+    trusted = services_of(request).exposure.trusted_proxies
+    if not trusted:
+        return None
+    return client_address(_peer(request), request.headers.get("x-forwarded-for"), trusted)
+
+
+def _peer(request: Request) -> str:
+    info = request.conn_info
+    return info.client_ip if info else ""

@@ -22,7 +22,7 @@ from picshapes_api.services import Services
 from picshapes_api.storage.jobs import Idempotency, NewJob
 from picshapes_api.storage.models import IDEMPOTENCY_KEY_LENGTH
 from picshapes_api.web.answers import JSON_TYPE, base_url, encode, json_answer, query_of, services_of
-from picshapes_api.web.authentication import for_users
+from picshapes_api.web.authentication import for_everyone, for_users
 
 routes = Blueprint("jobs", url_prefix="/api/v1/jobs")
 
@@ -78,6 +78,7 @@ async def cancel(request: Request, account: Account, job_id: str) -> HTTPRespons
 
 
 @routes.get("/<job_id:str>")
+@for_everyone
 async def show(request: Request, job_id: str) -> HTTPResponse:
     """Answer from the watch cache, else from the database; never from the API server."""
     services = services_of(request)
@@ -94,6 +95,7 @@ async def show(request: Request, job_id: str) -> HTTPResponse:
 
 
 @routes.get("/<job_id:str>/result")
+@for_everyone
 async def show_result(request: Request, job_id: str) -> HTTPResponse:
     """Answer with the picture's address once there is one."""
     job = await find_job(services_of(request), job_id)

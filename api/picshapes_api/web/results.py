@@ -7,6 +7,7 @@ from picshapes_api.core.errors import JobNotFoundError, ResultExpiredError, Resu
 from picshapes_api.core.job_view import JobFacts
 from picshapes_api.pictures import ByteRange, PictureGoneError
 from picshapes_api.web.answers import services_of
+from picshapes_api.web.authentication import bound_address
 from picshapes_api.web.jobs import find_job
 from picshapes_crds.storage import CONTENT_TYPES, object_key
 
@@ -18,6 +19,7 @@ IMMUTABLE = "public, max-age=31536000, immutable"
 @routes.route("/<file_name:str>", methods=["GET", "HEAD"])  # type: ignore[untyped-decorator] # Sanic types it in part
 async def fetch(request: Request, file_name: str) -> HTTPResponse | None:
     """Stream the picture; its name never stands for other bytes, so caches may keep it for ever."""
+    await bound_address(request)
     job = await _completed_job(request, file_name)
     etag = f'"{job.outcome.result_sha256}"'
     headers = {
