@@ -17,6 +17,7 @@ COLUMNS: Final = (
     "id, user_id, spec, price, created_at_ms, cancel_requested, resource_uid, status, attempt, started_at_ms,"
     " completed_at_ms, result_sha256, result_bytes, failure, closed_at_ms"
 )
+IDEMPOTENCY_KEPT_MS: Final = 24 * 3600 * 1000
 
 
 @dataclass(frozen=True)
@@ -209,6 +210,14 @@ class JobStore:
 
 async def _insert(session: Session, new: NewJob) -> bool:
     idempotency = new.idempotency
+    if idempotency is not None:
+        await session.fetch(
+            "UPDATE jobs SET idempotency_key = NULL"
+            " WHERE user_id = $1 AND idempotency_key = $2 AND created_at_ms <= $3",
+            new.user_id,
+            idempotency.key,
+            new.created_at_ms - IDEMPOTENCY_KEPT_MS,
+        )
     rows = await session.fetch(
         "INSERT INTO jobs (id, user_id, spec, model, price, created_at_ms, idempotency_key, idempotency_sha256,"
         " cancel_requested, status, attempt) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, false, 'pending', 0)"

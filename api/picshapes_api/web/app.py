@@ -11,7 +11,7 @@ from picshapes_api.core.errors import INVALID_REQUEST, ApiError, NotFoundError, 
 from picshapes_api.pictures import StorageUnavailableError
 from picshapes_api.services import Services
 from picshapes_api.storage.database import DatabaseUnavailableError
-from picshapes_api.web import administration, catalogue, health, jobs, results, users
+from picshapes_api.web import administration, catalogue, description, health, jobs, results, users
 from picshapes_api.web.answers import error_answer, json_answer
 
 MAX_BODY_BYTES: Final = 256 * 1024
@@ -35,7 +35,7 @@ def build_app(services: Services, name: str = "picshapes") -> Sanic[Config, Any]
         FALLBACK_ERROR_FORMAT="json",
     )
     app.ctx.services = services
-    for part in (users, administration, jobs, catalogue, results, health):
+    for part in (users, administration, jobs, catalogue, results, description, health):
         app.blueprint(part.routes)
     app.error_handler.add(ApiError, _known)
     app.error_handler.add(DatabaseUnavailableError, _unavailable)
