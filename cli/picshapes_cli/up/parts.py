@@ -11,7 +11,13 @@ from picshapes_cli.up.options import Layout, UpOptions
 
 WORKER_GRACE_S: Final = 20.0
 """How long a running job may go on after Ctrl-C."""
-KEPT: Final = ("PICSHAPES_LOG_LEVEL", "PICSHAPES_DEVICE", "PICSHAPES_VRAM_MIB")
+KEPT: Final = (
+    "PICSHAPES_LOG_LEVEL",
+    "PICSHAPES_DEVICE",
+    "PICSHAPES_VRAM_MIB",
+    "PICSHAPES_MODELS",
+    "PICSHAPES_NULL_STEP_S",
+)
 """Settings of the parts that pass from the environment of `picshapes up` to its children."""
 
 
