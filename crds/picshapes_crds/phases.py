@@ -65,6 +65,8 @@ class Reason(StrEnum):
     """Workers that fit exist or may come, none has a free place now."""
     NO_WORKER_FITS = "NoWorkerFits"
     """No live worker has the model and the memory that the job needs."""
+    REBALANCED = "Rebalanced"
+    """Handed back by a worker on which it waited, since another became free; not a failure."""
     UNKNOWN_MODEL = "UnknownModel"
     """The catalogue has no such model."""
     INVALID_SPEC = "InvalidSpec"

@@ -19,6 +19,7 @@ from picshapes_crds.cluster import (
     ClusterError,
     Deleted,
     Heard,
+    Json,
     Listed,
     Reflector,
     Scope,
@@ -31,12 +32,20 @@ RESYNC_S: Final = 300.0
 RESYNC_GATHER_S: Final = 5.0
 """kopf's listing comes as one event an object: they are gathered into one resync."""
 
+TOLD_WITHIN_S: Final = 10.0
+"""A change that a LIST shows and the watch has not told of for this long was missed."""
+CHECKED: Final = 3
+
 log = structlog.get_logger(__name__)
 
 
-async def follow_leases(cluster: Cluster, namespace: str, state: ClusterState, clock: Clock) -> None:
+def lease_reflector(cluster: Cluster, namespace: str, clock: Clock) -> Reflector:
+    """Return the reflector that `follow_leases` reads."""
+    return Reflector(cluster, LEASES, Scope(namespace), clock, random.Random())
+
+
+async def follow_leases(reflector: Reflector, state: ClusterState, clock: Clock) -> None:
     """Copy leases into the state, for ever."""
-    reflector = Reflector(cluster, LEASES, Scope(namespace), clock, random.Random())
     async for seen in reflector.observations():
         match seen:
             case Listed(objects):
@@ -94,3 +103,19 @@ async def resync(cluster: Cluster, namespace: str, state: ClusterState, clock: C
         state.keep_jobs({job["metadata"]["uid"] for job in jobs.items}, int(jobs.resource_version))
         state.fleet.keep_pods({pod["metadata"]["uid"] for pod in pods.items}, int(pods.resource_version))
         state.changed.set()
+        await _check_watch(cluster, namespace, state, jobs.items, clock)
+
+
+async def _check_watch(
+    cluster: Cluster, namespace: str, state: ClusterState, listed: list[Json], clock: Clock
+) -> None:
+    """Find out whether kopf's watch has silently died: what a LIST shows must have been told soon after."""
+    if not any(state.is_behind(one["metadata"]) for one in listed):
+        return
+    await clock.sleep(TOLD_WITHIN_S)
+    for one in [one for one in listed if state.is_behind(one["metadata"])][:CHECKED]:
+        try:
+            await cluster.get(JOBS, namespace, one["metadata"]["name"])
+        except ClusterError:
+            continue  # gone meanwhile, or not to be asked now
+        state.broken = f"the watch of jobs is dead: it never told of {one['metadata']['name']}"

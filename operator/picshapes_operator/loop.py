@@ -6,13 +6,14 @@ from typing import Final
 from picshapes_crds import patches
 from picshapes_crds.clock import Clock
 from picshapes_crds.leadership import Leadership
-from picshapes_crds.phases import Phase
+from picshapes_crds.phases import Phase, Reason
 from picshapes_crds.resource import GenerationJob
 from picshapes_operator.explanations import Explanations
 from picshapes_operator.metrics import Metrics
+from picshapes_operator.rebalance import rebalance
 from picshapes_operator.recover import Fail, Holder, Requeue, recover
-from picshapes_operator.schedule import schedule
-from picshapes_operator.snapshot import Claim, Unschedulable
+from picshapes_operator.schedule import PLACES, explained, schedule
+from picshapes_operator.snapshot import Claim
 from picshapes_operator.state import ClusterState
 from picshapes_operator.writer import Writer
 
@@ -33,7 +34,7 @@ class Loop:
         self._state, self._writer, self._leadership = state, writer, leadership
         self._clock, self._metrics = clock, metrics
         self._explanations = Explanations()
-        self._recovered_at = float("-inf")
+        self._ticked_at = float("-inf")
         self.passed_at = clock.monotonic()
         """Monotonic time of the last pass, leading or not; for `/healthz`."""
 
@@ -58,10 +59,9 @@ class Loop:
     def step(self) -> None:
         """Decide once and begin the writes."""
         self._schedule()
-        if self._clock.monotonic() - self._recovered_at >= TICK_S:
-            self._recovered_at = self._clock.monotonic()
-            for job in self._state.held_jobs():
-                self._recover(job)
+        if self._clock.monotonic() - self._ticked_at >= TICK_S:
+            self._ticked_at = self._clock.monotonic()
+            self._tick()
         for uid in list(self._state.urgent):
             self._recover(self._state.jobs[uid])
         now = self._clock.now()
@@ -73,17 +73,38 @@ class Loop:
                 self._writer.delete(self._state.jobs[uid])
             self._state.look_again(uid, now)
 
+    def _tick(self) -> None:
+        """Do what need not be done at every change."""
+        for job in self._state.held_jobs():
+            self._recover(job)
+        self._state.age(self._clock.now())
+        self._rebalance()
+        self._explain()
+
     def _schedule(self) -> None:
-        state, monotonic = self._state, self._clock.monotonic()
-        decision = schedule(state.snapshot(monotonic, HEADS))
-        for claim in decision.claims:
-            self._claim(claim)
-        refused = [Unschedulable(job, refusal.reason, refusal.message) for job, refusal in state.refused.items()]
-        for one in self._explanations.due([*decision.waiting, *refused], state.jobs, monotonic):
+        workers = self._state.workers()
+        free = sum(PLACES - worker.held for worker in workers if worker.accepting and worker.held < PLACES)
+        if free and len(self._state.queues):
+            for claim in schedule(self._state.snapshot(min(free, HEADS), workers)):
+                self._claim(claim)
+
+    def _explain(self) -> None:
+        state = self._state
+        waiting = [*explained(state.snapshot(HEADS, state.workers())), *state.refusals()]
+        for one in self._explanations.due(waiting, state.jobs, self._clock.monotonic()):
             if not self._writer.busy(one.job):
                 job = state.jobs[one.job]
                 body = patches.unschedulable(job, one.reason, one.message, self._clock.now())
                 self._writer.patch_status("explain", job, body)
+
+    def _rebalance(self) -> None:
+        for uid in rebalance(self._state.waiting_claims(), self._state.workers()):
+            if not self._writer.busy(uid):
+                job = self._state.jobs[uid]
+                message = "handed back: a worker that fits became free"
+                body = patches.requeue(job, Reason.REBALANCED, message, self._clock.now(), failed=False)
+                self._metrics.requeues.labels(Reason.REBALANCED.value).inc()
+                self._writer.patch_status("rebalance", job, body)
 
     def _claim(self, claim: Claim) -> None:
         if self._writer.busy(claim.job):
@@ -102,6 +123,7 @@ class Loop:
         match recover(job, self._holder(job), now):
             case Requeue(reason, message, failed):
                 body = patches.requeue(job, reason, message, now, failed=failed)
+                self._metrics.requeues.labels(reason.value).inc()
                 self._writer.patch_status("requeue", job, body)
             case Fail(reason, message):
                 self._writer.patch_status("fail", job, patches.fail(job, reason, message, now))

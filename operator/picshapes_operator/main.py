@@ -14,7 +14,7 @@ import kopf
 import structlog
 import uvloop
 from kubernetes.aio.config import ConfigException
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Gauge
 from pydantic import ValidationError
 
 from picshapes_crds import logs
@@ -24,6 +24,7 @@ from picshapes_crds.cluster import JOBS, Cluster, ClusterError, Scope
 from picshapes_crds.cluster.kube import KubeCluster
 from picshapes_crds.leadership import Leadership, Seat
 from picshapes_operator import feeds, handlers
+from picshapes_operator.collector import StateCollector
 from picshapes_operator.loop import Loop
 from picshapes_operator.metrics import Metrics
 from picshapes_operator.probes import probes, serve
@@ -54,7 +55,9 @@ async def operate(settings: Settings, catalogue: Catalogue, stop: asyncio.Event)
     """Run the operator until `stop` is set."""
     clock = SystemClock()
     async with await KubeCluster.connect(settings.kubeconfig) as cluster:
-        state, metrics = ClusterState(catalogue), Metrics(CollectorRegistry())
+        metrics = Metrics(CollectorRegistry())
+        state = ClusterState(catalogue, clock, metrics.ended)
+        metrics.registry.register(StateCollector(state, clock))
         identity = settings.identity or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         leadership = Leadership(cluster, Seat(settings.namespace, LEASE, identity), clock)
         writer = Writer(cluster, state, clock, metrics)
@@ -75,7 +78,9 @@ async def operate(settings: Settings, catalogue: Catalogue, stop: asyncio.Event)
         try:
             async with asyncio.TaskGroup() as tasks:
                 parts = [
-                    tasks.create_task(_observe(settings, cluster, state, stop), name="observe"),
+                    tasks.create_task(
+                        _observe(settings, cluster, state, metrics.watch_restarts, stop), name="observe"
+                    ),
                     tasks.create_task(leadership.run(), name="leadership"),
                     tasks.create_task(loop.run(), name="loop"),
                 ]
@@ -88,12 +93,16 @@ async def operate(settings: Settings, catalogue: Catalogue, stop: asyncio.Event)
             await runner.cleanup()
 
 
-async def _observe(settings: Settings, cluster: Cluster, state: ClusterState, stop: asyncio.Event) -> None:
+async def _observe(
+    settings: Settings, cluster: Cluster, state: ClusterState, restarts: Gauge, stop: asyncio.Event
+) -> None:
     namespace, clock = settings.namespace, SystemClock()
     await await_definition(cluster, namespace, clock)
     await feeds.prime(cluster, namespace, state, clock)
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(feeds.follow_leases(cluster, namespace, state, clock), name="leases")
+        reflector = feeds.lease_reflector(cluster, namespace, clock)
+        restarts.set_function(lambda: reflector.restarts)
+        tasks.create_task(feeds.follow_leases(reflector, state, clock), name="leases")
         tasks.create_task(feeds.resync(cluster, namespace, state, clock), name="resync")
         await kopf.operator(
             registry=handlers.registry_for(state),

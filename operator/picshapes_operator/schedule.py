@@ -1,16 +1,28 @@
 """Which job goes to which worker: one pure decision over a snapshot.
 
-Jobs are taken over all queues in the order of their keys. Each goes to the best place among the workers that
-fit: a free running place before a waiting one, then a worker that has the model loaded, then the smallest
-sufficient memory, then the least busy. A worker has one running and one waiting place, so a GPU is never idle
-between two jobs; a waiting place is given only when no fitting worker has a running one free.
+Jobs are taken over all queues by priority, then from the owner who has used the least lately, then by age; each
+claim counts as use at once. A job goes to the best place among the workers that fit: a free running place before
+a waiting one, then a worker that has the model loaded, then the smallest sufficient memory. A worker has one
+running and one waiting place, so a GPU is never idle between two jobs; a waiting place is given only when no
+fitting worker has a running one free.
 """
 
 import heapq
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from picshapes_operator.fit import Fit, explain, fit
-from picshapes_operator.snapshot import Claim, Decision, Demand, JobId, Queue, Snapshot, Unschedulable, Worker
+from picshapes_operator.snapshot import (
+    Claim,
+    Demand,
+    Head,
+    JobId,
+    Line,
+    Queue,
+    Snapshot,
+    Unschedulable,
+    Worker,
+)
 
 PLACES: Final = 2
 """Jobs that a worker may hold: one runs, one waits."""
@@ -25,7 +37,7 @@ class _Places:
         self._demand, self._workers, self._held = demand, workers, held
         self._heap: list[_Place] = []
         for worker in workers.values():
-            if fit(demand, worker) is Fit.FITS and held[worker.name] < PLACES:
+            if fit(demand, worker) is Fit.FITS:
                 self._heap.append(self._place(worker))
         heapq.heapify(self._heap)
 
@@ -47,25 +59,71 @@ class _Places:
         return None
 
 
-def schedule(snapshot: Snapshot) -> Decision:
-    """Decide which waiting jobs are claimed by whom, and say of the others at the queues' heads why they wait.
+class _Order:
+    """The waiting jobs of all queues in the order of their turns, which each claim changes."""
 
-    Takes O((heads + places) · log(workers)) after one look at each worker for each demand.
+    def __init__(self, queues: Sequence[Queue]) -> None:
+        self._closed: set[Demand] = set()
+        self._ranks = {line.owner: line.rank for queue in queues for line in queue.lines}
+        self._heap: list[tuple[int, float, float, JobId, Demand, Line, int]] = []
+        for queue in queues:
+            for line in queue.lines:
+                self._push(queue.demand, line, 0)
+
+    def _push(self, demand: Demand, line: Line, index: int) -> None:
+        if index < len(line.heads):
+            head = line.heads[index]
+            rank = self._ranks[line.owner]
+            heapq.heappush(self._heap, (-line.level, rank, head.created_s, head.job, demand, line, index))
+
+    def turns(self) -> Iterator[tuple[Demand, Line, Head]]:
+        """Yield each job when its turn comes; the caller says `claimed` or `close` before it asks for the next."""
+        while self._heap:
+            _, rank, _, _, demand, line, index = heapq.heappop(self._heap)
+            if demand in self._closed:
+                continue
+            if rank != self._ranks[line.owner]:
+                self._push(demand, line, index)
+                continue
+            yield demand, line, line.heads[index]
+            self._push(demand, line, index + 1)
+
+    def close(self, demand: Demand) -> None:
+        """Let no more jobs of this demand have a turn: there is no place for them."""
+        self._closed.add(demand)
+
+    def claimed(self, line: Line, head: Head) -> None:
+        """Charge the owner of a job."""
+        self._ranks[line.owner] += head.cost
+
+
+def schedule(snapshot: Snapshot) -> list[Claim]:
+    """Decide which waiting jobs are claimed by whom.
+
+    Takes O((lines + places) · log(workers)) after one look at each worker with a free place for each demand.
     """
-    workers = {worker.name: worker for worker in snapshot.workers}
-    held = {worker.name: worker.held for worker in snapshot.workers}
+    free = [worker for worker in snapshot.workers if worker.accepting and worker.held < PLACES]
+    workers = {worker.name: worker for worker in free}
+    held = {worker.name: worker.held for worker in free}
     places = {queue.demand: _Places(queue.demand, workers, held) for queue in snapshot.queues}
-    claims: list[Claim] = []
-    waiting: list[tuple[Demand, JobId]] = []
-    for _, job, demand in heapq.merge(*(_entries(queue) for queue in snapshot.queues)):
+    order = _Order(snapshot.queues)
+    claims = []
+    for demand, line, head in order.turns():
         worker = places[demand].take()
         if worker is None:
-            waiting.append((demand, job))
+            order.close(demand)
         else:
-            claims.append(Claim(job, worker.name, worker.worker_id))
-    why = {demand: explain(demand, snapshot.workers) for demand in dict.fromkeys(demand for demand, _ in waiting)}
-    return Decision(claims, [Unschedulable(job, *why[demand]) for demand, job in waiting])
+            claims.append(Claim(head.job, worker.name, worker.worker_id))
+            order.claimed(line, head)
+    return claims
 
 
-def _entries(queue: Queue) -> list[tuple[tuple[float, ...], JobId, Demand]]:
-    return [(key, job, queue.demand) for key, job in queue.heads]
+def explained(snapshot: Snapshot) -> list[Unschedulable]:
+    """Say of the jobs at the queues' heads, which no worker has taken, why they wait."""
+    return [
+        Unschedulable(head.job, *why)
+        for queue in snapshot.queues
+        for why in [explain(queue.demand, snapshot.workers)]
+        for line in queue.lines
+        for head in line.heads
+    ]

@@ -39,12 +39,32 @@ class Worker:
 
 
 @dataclass(frozen=True)
+class Head:
+    """A waiting job near the head of its line."""
+
+    job: JobId
+    created_s: float
+    cost: float
+    """What claiming it adds to its owner's rank."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """The first jobs of one owner at one level of priority, oldest first."""
+
+    level: int
+    owner: str
+    rank: float
+    """What the owner has used lately; lower goes first."""
+    heads: Sequence[Head]
+
+
+@dataclass(frozen=True)
 class Queue:
-    """The first jobs that wait for one demand, in the order in which they are to be scheduled."""
+    """The lines of jobs that wait for one demand."""
 
     demand: Demand
-    heads: Sequence[tuple[tuple[float, ...], JobId]]
-    """Sort key (lower goes first) and id."""
+    lines: Sequence[Line]
 
 
 @dataclass(frozen=True)
@@ -71,11 +91,3 @@ class Unschedulable:
     job: JobId
     reason: Reason
     message: str
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What `schedule` decided."""
-
-    claims: Sequence[Claim]
-    waiting: Sequence[Unschedulable]

@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 
+import pytest
+
 from picshapes_crds.phases import Reason
-from picshapes_operator.schedule import schedule
-from picshapes_operator.snapshot import Claim, Demand, Queue, Snapshot, Unschedulable, Worker
+from picshapes_operator.schedule import explained, schedule
+from picshapes_operator.snapshot import Claim, Demand, Head, Line, Queue, Snapshot, Unschedulable, Worker
 
 NEED_20_GIB = Demand("z-image-turbo", "rev1", "real", 20 * 1024)
 NEED_34_GIB = Demand("flux-schnell", "rev1", "real", 34 * 1024)
@@ -25,12 +27,16 @@ def worker(name: str, vram_mib: int, **other: object) -> Worker:
     return replace(base, **other)  # type: ignore[arg-type]
 
 
+def line(*jobs: str, level: int = 0, owner: str = "alice", rank: float = 0.0, since_s: float = 0.0) -> Line:
+    return Line(level, owner, rank, [Head(job, since_s + n, 1.0) for n, job in enumerate(jobs)])
+
+
 def queue(demand: Demand, *jobs: str) -> Queue:
-    return Queue(demand, [((0.0, float(n)), job) for n, job in enumerate(jobs)])
+    return Queue(demand, [line(*jobs)])
 
 
 def claims(snapshot: Snapshot) -> dict[str, str]:
-    return {claim.job: claim.worker_name for claim in schedule(snapshot).claims}
+    return {claim.job: claim.worker_name for claim in schedule(snapshot)}
 
 
 def test_a_job_goes_to_the_worker_that_has_the_model_loaded() -> None:
@@ -56,63 +62,80 @@ def test_a_free_running_place_is_better_than_a_waiting_place_with_the_model_load
 
 def test_running_places_are_filled_before_waiting_places_and_then_jobs_wait() -> None:
     workers = [worker("w1", 24_564), worker("w2", 24_564)]
-    decision = schedule(Snapshot([queue(NEED_20_GIB, "j1", "j2", "j3", "j4", "j5")], workers))
-    assert [(claim.job, claim.worker_name) for claim in decision.claims] == [
+    snapshot = Snapshot([queue(NEED_20_GIB, "j1", "j2", "j3", "j4", "j5")], workers)
+    assert [(claim.job, claim.worker_name) for claim in schedule(snapshot)] == [
         ("j1", "w1"),
         ("j2", "w2"),
         ("j3", "w1"),
         ("j4", "w2"),
     ]
-    assert decision.waiting == [
-        Unschedulable(
-            "j5",
-            Reason.WAITING_FOR_WORKERS,
-            "needs 20.0 GiB and z-image-turbo; 2 workers can run it and all are busy",
-        )
-    ]
 
 
 def test_a_claim_names_the_process_and_not_only_the_pod() -> None:
-    decision = schedule(Snapshot([queue(NEED_20_GIB, "job")], [worker("w1", 24_564)]))
-    assert decision.claims == [Claim("job", "w1", "w1-id")]
+    claimed = schedule(Snapshot([queue(NEED_20_GIB, "job")], [worker("w1", 24_564)]))
+    assert claimed == [Claim("job", "w1", "w1-id")]
 
 
-def test_the_order_of_jobs_holds_over_all_queues() -> None:
-    first = Queue(NEED_34_GIB, [((-5.0, 9.0), "urgent")])
-    second = Queue(NEED_20_GIB, [((0.0, 1.0), "older"), ((0.0, 2.0), "younger")])
-    assert claims(Snapshot([second, first], [worker("w", 81_559)])) == {"urgent": "w", "older": "w"}
+def test_a_higher_priority_goes_first_over_all_queues() -> None:
+    urgent = Queue(NEED_34_GIB, [line("urgent", level=5, since_s=9.0)])
+    others = Queue(NEED_20_GIB, [line("older", "younger")])
+    assert claims(Snapshot([others, urgent], [worker("w", 81_559)])) == {"urgent": "w", "older": "w"}
+
+
+def test_the_owner_who_has_used_less_goes_first_and_each_claim_counts_at_once() -> None:
+    heavy = line("h1", "h2", "h3", owner="heavy", rank=1.5)
+    light = line("l1", "l2", "l3", owner="light", rank=0.0, since_s=50.0)
+    workers = [worker(f"w{n}", 24_564) for n in range(2)]
+    claimed = schedule(Snapshot([Queue(NEED_20_GIB, [heavy, light])], workers))
+    assert [claim.job for claim in claimed] == ["l1", "l2", "h1", "l3"]
+
+
+def test_between_owners_of_equal_use_the_older_job_goes_first() -> None:
+    old, young = line("old", owner="a"), line("young", owner="b", since_s=5.0)
+    demand = Queue(NEED_20_GIB, [young, old])
+    assert [claim.job for claim in schedule(Snapshot([demand], [worker("w", 24_564)]))] == ["old", "young"]
 
 
 def test_a_small_job_passes_a_big_one_that_fits_nowhere() -> None:
-    big, small = Queue(NEED_34_GIB, [((0.0, 1.0), "big")]), Queue(NEED_20_GIB, [((0.0, 2.0), "small")])
-    decision = schedule(Snapshot([big, small], [worker("w", 24_564)]))
-    assert [claim.job for claim in decision.claims] == ["small"]
-    assert decision.waiting == [
-        Unschedulable(
-            "big",
+    big, small = queue(NEED_34_GIB, "big"), queue(NEED_20_GIB, "small")
+    assert claims(Snapshot([big, small], [worker("w", 24_564)])) == {"small": "w"}
+
+
+def test_a_worker_that_accepts_nothing_gets_nothing() -> None:
+    assert claims(Snapshot([queue(NEED_20_GIB, "job")], [worker("w", 24_564, accepting=False)])) == {}
+
+
+@pytest.mark.parametrize(
+    ("workers", "reason", "message"),
+    [
+        ([], Reason.NO_WORKER_FITS, "there are no workers"),
+        (
+            [worker("w1", 24_564, held=2), worker("w2", 24_564, held=2)],
+            Reason.WAITING_FOR_WORKERS,
+            "2 workers can run it and all are busy",
+        ),
+        (
+            [worker("w", 24_564, accepting=False)],
+            Reason.WAITING_FOR_WORKERS,
+            "1 worker could run it, but none is ready for new jobs",
+        ),
+        (
+            [worker("w1", 15_360), worker("w2", 8_192)],
             Reason.NO_WORKER_FITS,
-            "needs 34.0 GiB and flux-schnell; 1 worker has the model, the largest has 24.0 GiB",
-        )
-    ]
-
-
-def test_a_worker_that_accepts_nothing_gets_nothing_and_is_named_as_the_reason() -> None:
-    decision = schedule(Snapshot([queue(NEED_20_GIB, "job")], [worker("w", 24_564, accepting=False)]))
-    assert decision.claims == []
-    assert decision.waiting[0].message == (
-        "needs 20.0 GiB and z-image-turbo; 1 worker could run it, but none is ready for new jobs"
-    )
-
-
-def test_demo_and_real_weights_never_mix() -> None:
-    demo = worker("demo", 81_559, profile="demo")
-    decision = schedule(Snapshot([queue(NEED_20_GIB, "job")], [demo]))
-    assert decision.waiting[0].reason is Reason.NO_WORKER_FITS
-    assert decision.waiting[0].message == (
-        "needs 20.0 GiB and z-image-turbo; 1 worker has the model with other weights than the catalogue names"
-    )
-
-
-def test_without_workers_the_reason_says_so() -> None:
-    decision = schedule(Snapshot([queue(NEED_20_GIB, "job")], []))
-    assert decision.waiting[0].message == "needs 20.0 GiB and z-image-turbo; there are no workers"
+            "2 workers have the model, the largest has 15.0 GiB",
+        ),
+        (
+            [worker("w", 81_559, profile="demo")],
+            Reason.NO_WORKER_FITS,
+            "1 worker has the model with other weights than the catalogue names",
+        ),
+        (
+            [worker("w", 81_559, weights={"flux-schnell": "rev1"})],
+            Reason.NO_WORKER_FITS,
+            "none of 1 worker has the model",
+        ),
+    ],
+)
+def test_a_waiting_job_is_told_why_with_numbers(workers: list[Worker], reason: Reason, message: str) -> None:
+    told = explained(Snapshot([queue(NEED_20_GIB, "job")], workers))
+    assert told == [Unschedulable("job", reason, f"needs 20.0 GiB and z-image-turbo; {message}")]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from picshapes_operator.fit import Fit, fit
 from picshapes_operator.schedule import PLACES, schedule
-from picshapes_operator.snapshot import Demand, Queue, Snapshot, Worker
+from picshapes_operator.snapshot import Demand, Head, Line, Queue, Snapshot, Worker
 
 MODELS = ["z-image-turbo", "flux-schnell"]
 SIZES_MIB = [15_360, 23_034, 24_564, 81_559]
@@ -38,48 +38,70 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
         for n in range(count)
     ]
     queues = []
+    ranks = {owner: draw(st.floats(0, 9)) for owner in "ab"}
     for number, demand in enumerate(draw(st.lists(demands, unique=True, max_size=5))):
-        keys = sorted(draw(st.lists(st.tuples(st.integers(-2, 2), st.integers(0, 99)), min_size=1, max_size=5)))
-        heads = [((float(a), float(b)), f"q{number}j{n}") for n, (a, b) in enumerate(keys)]
-        queues.append(Queue(demand, heads))
+        lines = []
+        for owner, level in sorted(
+            draw(st.sets(st.tuples(st.sampled_from("ab"), st.integers(-1, 1)), min_size=1))
+        ):
+            ages = sorted(draw(st.lists(st.integers(0, 99), min_size=1, max_size=4)))
+            heads = [Head(f"q{number}{owner}{level}j{n}", float(age), 1.0) for n, age in enumerate(ages)]
+            lines.append(Line(level, owner, ranks[owner], heads))
+        queues.append(Queue(demand, lines))
     return Snapshot(queues, workers)
+
+
+def waiting_jobs(snapshot: Snapshot) -> dict[str, Demand]:
+    return {head.job: queue.demand for queue in snapshot.queues for line in queue.lines for head in line.heads}
 
 
 @given(snapshots())
 def test_every_claim_is_for_a_fitting_worker_with_a_free_place(snapshot: Snapshot) -> None:
-    decision = schedule(snapshot)
-    demand = {job: queue.demand for queue in snapshot.queues for _, job in queue.heads}
+    claims, demand = schedule(snapshot), waiting_jobs(snapshot)
     workers = {worker.name: worker for worker in snapshot.workers}
-    taken = Counter(claim.worker_name for claim in decision.claims)
-    for claim in decision.claims:
+    for claim in claims:
         worker = workers[claim.worker_name]
         assert fit(demand[claim.job], worker) is Fit.FITS
         assert claim.worker_id == worker.worker_id
-    for name, count in taken.items():
+    for name, count in Counter(claim.worker_name for claim in claims).items():
         assert workers[name].held + count <= PLACES
 
 
 @given(snapshots())
-def test_every_job_is_either_claimed_once_or_told_why_it_waits(snapshot: Snapshot) -> None:
-    decision = schedule(snapshot)
-    told = Counter([*(claim.job for claim in decision.claims), *(one.job for one in decision.waiting)])
-    assert told == Counter(job for queue in snapshot.queues for _, job in queue.heads)
+def test_no_job_is_claimed_twice(snapshot: Snapshot) -> None:
+    claimed = Counter(claim.job for claim in schedule(snapshot))
+    assert all(count == 1 for count in claimed.values())
+    assert set(claimed) <= set(waiting_jobs(snapshot))
 
 
 @given(snapshots())
 def test_no_job_waits_beside_a_free_place_that_fits(snapshot: Snapshot) -> None:
-    decision = schedule(snapshot)
-    demand = {job: queue.demand for queue in snapshot.queues for _, job in queue.heads}
-    taken = Counter(claim.worker_name for claim in decision.claims)
-    for one in decision.waiting:
+    claims = schedule(snapshot)
+    taken = Counter(claim.worker_name for claim in claims)
+    claimed = {claim.job for claim in claims}
+    for job, demand in waiting_jobs(snapshot).items():
         for worker in snapshot.workers:
             free = worker.held + taken[worker.name] < PLACES
-            assert not (free and fit(demand[one.job], worker) is Fit.FITS)
+            assert job in claimed or not (free and fit(demand, worker) is Fit.FITS)
 
 
 @given(snapshots())
-def test_jobs_of_one_queue_are_claimed_in_their_order(snapshot: Snapshot) -> None:
-    claimed = {claim.job for claim in schedule(snapshot).claims}
+def test_no_worker_waits_while_another_that_fits_has_a_second_job(snapshot: Snapshot) -> None:
+    claims, demand = schedule(snapshot), waiting_jobs(snapshot)
+    taken = Counter(claim.worker_name for claim in claims)
+    load = {worker.name: worker.held + taken[worker.name] for worker in snapshot.workers}
+    for claim in claims:
+        if load[claim.worker_name] < PLACES:
+            continue
+        for worker in snapshot.workers:
+            last = [one.job for one in claims if one.worker_name == claim.worker_name][-1]
+            assert not (load[worker.name] == 0 and fit(demand[last], worker) is Fit.FITS)
+
+
+@given(snapshots())
+def test_jobs_of_one_line_are_claimed_in_their_order(snapshot: Snapshot) -> None:
+    claimed = {claim.job for claim in schedule(snapshot)}
     for queue in snapshot.queues:
-        flags = [job in claimed for _, job in queue.heads]
-        assert flags == sorted(flags, reverse=True)
+        for line in queue.lines:
+            flags = [head.job in claimed for head in line.heads]
+            assert flags == sorted(flags, reverse=True)

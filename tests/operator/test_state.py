@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from picshapes_crds.catalogue import Catalogue
 from picshapes_crds.phases import Reason
 from picshapes_operator.state import ClusterState
@@ -24,15 +26,40 @@ def job(uid: str, version: int, status: dict[str, Any] | None = None, **spec: ob
     }
 
 
+RESOLVED = {
+    "model": "flux-schnell",
+    "tier": "basic",
+    "width": 1024,
+    "height": 1024,
+    "steps": 4,
+    "minVramMiB": 589,
+}
 CLAIMED = {"phase": "Claimed", "attempt": 1, "workerName": "w", "workerID": "id1"}
 
 
+class FixedClock:
+    """A clock that stands where the test puts it."""
+
+    def __init__(self) -> None:
+        self.moment = NOW
+
+    def now(self) -> datetime:
+        return self.moment
+
+    def monotonic(self) -> float:
+        return self.moment.timestamp()
+
+    async def sleep(self, seconds: float) -> None:
+        self.moment += timedelta(seconds=seconds)
+
+
 def state() -> ClusterState:
-    return ClusterState(Catalogue.load("demo"))
+    return ClusterState(Catalogue.load("demo"), FixedClock())
 
 
 def waiting(seen: ClusterState) -> list[str]:
-    return [uid for queue in seen.snapshot(0.0, 10).queues for _, uid in queue.heads]
+    lines = [line for queue in seen.snapshot(10, []).queues for line in queue.lines]
+    return [head.job for line in lines for head in line.heads]
 
 
 def test_waiting_jobs_are_ordered_by_priority_then_age() -> None:
@@ -43,6 +70,71 @@ def test_waiting_jobs_are_ordered_by_priority_then_age() -> None:
     old["metadata"]["creationTimestamp"] = "2026-01-01T11:00:00Z"
     seen.observe_job(old)
     assert waiting(seen) == ["urgent", "old", "young"]
+
+
+def test_the_owner_who_has_used_less_stands_first() -> None:
+    seen = state()
+    for uid, owner in (("a", "heavy"), ("b", "light")):
+        seen.observe_job(job(uid, 1, owner=owner))
+    ended = {
+        "phase": "Completed",
+        "attempt": 1,
+        "completedAt": "2026-01-01T12:00:01Z",
+        "resolved": RESOLVED,
+        "timings": {"inferenceS": 30, "encodeS": 0, "uploadS": 0},
+    }
+    seen.observe_job(job("c", 2, ended, owner="heavy"))
+    assert waiting(seen) == ["b", "a"]
+    assert round(seen.accounting.usage.seconds("heavy", NOW.timestamp())) == 30
+
+
+def test_a_claim_is_charged_once_and_its_estimate_gives_way_to_what_was_measured() -> None:
+    seen = state()
+    seen.observe_job(job("a", 1, owner="alice"))
+    seen.claiming("a", "id1")
+    estimate = seen.accounting.usage.seconds("alice", NOW.timestamp())
+    assert estimate > 0
+    seen.observe_job(job("a", 2, CLAIMED | {"resolved": RESOLVED}, owner="alice"))
+    seen.claim_ended("a")
+    assert seen.accounting.usage.seconds("alice", NOW.timestamp()) == pytest.approx(estimate)
+    ended = {
+        "phase": "Completed",
+        "attempt": 1,
+        "completedAt": "2026-01-01T12:00:05Z",
+        "resolved": RESOLVED,
+        "timings": {"inferenceS": 7, "encodeS": 0, "uploadS": 0},
+    }
+    for version in (3, 4):
+        seen.observe_job(job("a", version, ended, owner="alice"))
+    assert seen.accounting.usage.seconds("alice", NOW.timestamp()) == pytest.approx(7)
+
+
+def test_a_refused_claim_costs_its_owner_nothing() -> None:
+    seen = state()
+    seen.observe_job(job("a", 1, owner="alice"))
+    seen.claiming("a", "id1")
+    seen.claim_ended("a")
+    assert seen.accounting.usage.seconds("alice", NOW.timestamp()) == 0
+
+
+def test_a_job_that_has_waited_ten_minutes_is_passed_by_no_priority() -> None:
+    seen = state()
+    seen.observe_job(job("patient", 1, priority=-5))
+    seen.observe_job(job("urgent", 2, priority=900))
+    assert waiting(seen) == ["urgent", "patient"]
+    seen.age(NOW + timedelta(minutes=9))
+    assert waiting(seen) == ["urgent", "patient"]
+    seen.age(NOW + timedelta(minutes=10))
+    assert waiting(seen) == ["patient", "urgent"]
+
+
+def test_claims_that_wait_behind_others_are_found_with_their_position() -> None:
+    seen = state()
+    for uid, second in (("first", 1), ("second", 2), ("third", 3)):
+        held = CLAIMED | {"resolved": RESOLVED, "claimedAt": f"2026-01-01T12:00:0{second}Z"}
+        seen.observe_job(job(uid, second, held))
+    found = [(claim.job, claim.position) for claim in seen.waiting_claims()]
+    assert found == [("second", 1), ("third", 2)]
 
 
 def test_an_older_version_of_a_job_is_ignored() -> None:
