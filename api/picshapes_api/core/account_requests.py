@@ -19,7 +19,10 @@ MOST_REQUESTS: Final = 10**9
 PAGE: Final = 20
 LONGEST_PAGE: Final = 100
 
-_ADDRESS: Final = re.compile(r"[^\s@\x00-\x1f]+@[^\s@\x00-\x1f]+\.[^\s@\x00-\x1f.]+")
+_ATOM: Final = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_LABEL: Final = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_ADDRESS: Final = re.compile(rf"(?=.{{1,64}}@){_ATOM}(\.{_ATOM})*@{_LABEL}(\.{_LABEL})+")
+"""An address as RFC 5321 has it, without quoting and literals."""
 
 Credits = Annotated[Integer, Field(ge=0, le=MOST_CREDITS)]
 Requests = Annotated[OptionalInteger, Field(ge=0, le=MOST_REQUESTS)]

@@ -9,7 +9,7 @@ from picshapes_api.core.keys import SHOWN
 from picshapes_api.storage.accounts import insert_key
 from picshapes_api.storage.database import Database, Row, Session
 
-MOST_KEYS: Final = 50
+MOST_KEYS: Final = 100
 
 _COLUMNS: Final = "id, prefix, name, created_at_ms, last_used_at_ms"
 
