@@ -29,7 +29,7 @@ class StateCollector(Collector):
             "picshapes_queue_oldest_age_seconds", "Age of the oldest of them", labels=labels
         )
         now_s = self._clock.now().timestamp()
-        for demand, (count, oldest_s) in self._state.queues.depths().items():
+        for demand, (count, oldest_s) in self._state.waiting.queues.depths().items():
             values = [demand.model, str(demand.min_vram_mib)]
             depth.add_metric(values, count)
             oldest.add_metric(values, max(0.0, now_s - oldest_s))

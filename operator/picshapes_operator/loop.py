@@ -77,20 +77,20 @@ class Loop:
         """Do what need not be done at every change."""
         for job in self._state.held_jobs():
             self._recover(job)
-        self._state.age(self._clock.now())
+        self._state.waiting.age(self._clock.now())
         self._rebalance()
         self._explain()
 
     def _schedule(self) -> None:
         workers = self._state.workers()
         free = sum(PLACES - worker.held for worker in workers if worker.accepting and worker.held < PLACES)
-        if free and len(self._state.queues):
+        if free and len(self._state.waiting.queues):
             for claim in schedule(self._state.snapshot(min(free, HEADS), workers)):
                 self._claim(claim)
 
     def _explain(self) -> None:
         state = self._state
-        waiting = [*explained(state.snapshot(HEADS, state.workers())), *state.refusals()]
+        waiting = [*explained(state.snapshot(HEADS, state.workers())), *state.waiting.refusals()]
         for one in self._explanations.due(waiting, state.jobs, self._clock.monotonic()):
             if not self._writer.busy(one.job):
                 job = state.jobs[one.job]
@@ -110,7 +110,7 @@ class Loop:
         if self._writer.busy(claim.job):
             return
         job, now = self._state.jobs[claim.job], self._clock.now()
-        body = patches.claim(job, self._state.resolved[claim.job], claim.worker_name, claim.worker_id, now)
+        body = patches.claim(job, self._state.waiting.resolved(claim.job), claim.worker_name, claim.worker_id, now)
         self._state.claiming(claim.job, claim.worker_id)
         self._writer.patch_status("claim", job, body)
         if job.status.attempt == 0:

@@ -5,8 +5,7 @@ kopf's handlers and the lease watch call `observe…` and `forget…`; the loop 
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import datetime
 
 import structlog
 from pydantic import ValidationError
@@ -15,22 +14,15 @@ from picshapes_crds.catalogue import Catalogue
 from picshapes_crds.clock import Clock
 from picshapes_crds.cluster import Json
 from picshapes_crds.phases import HELD, TERMINAL, Phase
-from picshapes_crds.resolve import Refusal, resolve
-from picshapes_crds.resource import GenerationJob, Resolved
+from picshapes_crds.resource import GenerationJob
 from picshapes_operator.accounting import Accounting, owner_of
 from picshapes_operator.expire import expires_at
 from picshapes_operator.fleet import Fleet
-from picshapes_operator.queues import Queues, Ticket
 from picshapes_operator.rebalance import HeldJob, WaitingClaim, behind_others
 from picshapes_operator.recover import due_at
-from picshapes_operator.snapshot import Demand, JobId, Snapshot, Unschedulable, Worker
+from picshapes_operator.snapshot import JobId, Snapshot, Worker
 from picshapes_operator.timers import Timers
-
-AGES_AFTER: Final = timedelta(minutes=10)
-"""How long a job waits before no higher priority passes it any more."""
-AGEING_STEP: Final = timedelta(minutes=1)
-AGED_LEVEL: Final = 1001
-"""Above all priorities."""
+from picshapes_operator.waiting import WaitingJobs
 
 log = structlog.get_logger(__name__)
 
@@ -45,21 +37,16 @@ class ClusterState:
     def __init__(
         self, catalogue: Catalogue, clock: Clock, ended: Callable[[GenerationJob], None] = _ignore
     ) -> None:
-        self._catalogue, self._clock, self._ended = catalogue, clock, ended
+        self._clock, self._ended = clock, ended
         self.accounting = Accounting(catalogue, clock.now())
-        self._epoch = self.accounting.usage.epoch
         self.fleet = Fleet()
-        self.queues = Queues()
-        self.refused: dict[JobId, Refusal] = {}
-        """Waiting jobs that the catalogue can't serve."""
-        self.resolved: dict[JobId, Resolved] = {}
+        self.waiting = WaitingJobs(catalogue, self.accounting)
         self.jobs: dict[JobId, GenerationJob] = {}
         self.urgent: set[JobId] = set()
         """Waiting jobs whose cancellation was asked for."""
         self._held: dict[str, set[JobId]] = {}
         self._claiming: dict[JobId, str] = {}
         self._deadlines = Timers()
-        self._ageing = Timers()
         self._expiries = Timers()
         self.changed = asyncio.Event()
         """Set when there is something new to decide on."""
@@ -85,7 +72,7 @@ class ClusterState:
         self.accounting.seen(job, known, self._clock.now())
         if known and job.status.phase in TERMINAL and known.status.phase not in TERMINAL:
             self._ended(job)
-        self._ranked(job)
+        self.waiting.ranked(owner_of(job))
         self._index(uid, job)
         self.changed.set()
 
@@ -95,7 +82,7 @@ class ClusterState:
             self._drop_indexes(uid)
             self._claiming.pop(uid, None)
             self.accounting.released(self.jobs[uid], self._clock.now())
-            self._ranked(self.jobs.pop(uid))
+            self.waiting.ranked(owner_of(self.jobs.pop(uid)))
             self.changed.set()
 
     def keep_jobs(self, uids: set[JobId], version: int) -> None:
@@ -123,16 +110,16 @@ class ClusterState:
 
     def claiming(self, job: JobId, worker_id: str) -> None:
         """Count a claim from the moment it is sent: the job waits no more, the worker's place is taken."""
-        self.queues.discard(job)
         self._claiming[job] = worker_id
-        self.accounting.claimed(self.jobs[job], self.resolved[job], self._clock.now())
-        self._ranked(self.jobs[job])
+        self.accounting.claimed(self.jobs[job], self.waiting.resolved(job), self._clock.now())
+        self.waiting.discard(job)
+        self.waiting.ranked(owner_of(self.jobs[job]))
 
     def claim_ended(self, job: JobId) -> None:
         """Stop guessing about a claim: it was answered, and what is known of the job decides again."""
         if self._claiming.pop(job, None) and job in self.jobs:
             self.accounting.released(self.jobs[job], self._clock.now())
-            self._ranked(self.jobs[job])
+            self.waiting.ranked(owner_of(self.jobs[job]))
             self._drop_indexes(job)
             self._index(job, self.jobs[job])
         self.changed.set()
@@ -148,23 +135,18 @@ class ClusterState:
 
     def snapshot(self, heads: int, workers: Sequence[Worker]) -> Snapshot:
         """Return about the first `heads` jobs of each queue, beside the workers."""
-        rank_of_second = self.accounting.usage.weighed(1.0, self._clock.now().timestamp())
-        return Snapshot(self.queues.heads(heads, rank_of_second), workers)
+        return self.waiting.snapshot(heads, workers, self._clock.now())
 
     def waiting_claims(self) -> list[WaitingClaim]:
         """Return the claims that wait behind others on their workers, the oldest first."""
-        held = [
-            HeldJob(uid, self._demand(resolved), worker_id, job.status.phase is Phase.PROCESSING, at.timestamp())
-            for worker_id, jobs in self._held.items()
-            if len(jobs) > 1
-            for uid in jobs
-            if (resolved := (job := self.jobs[uid]).status.resolved) and (at := job.status.claimed_at)
-        ]
+        held = []
+        for worker_id, uids in self._held.items():
+            for job in (self.jobs[uid] for uid in uids if len(uids) > 1):
+                resolved, claimed_at = job.status.resolved, job.status.claimed_at
+                if resolved and claimed_at:
+                    begun, demand = job.status.phase is Phase.PROCESSING, self.waiting.demand(resolved)
+                    held.append(HeldJob(job.metadata.uid, demand, worker_id, begun, claimed_at.timestamp()))
         return behind_others(held)
-
-    def refusals(self) -> list[Unschedulable]:
-        """Return the waiting jobs that the catalogue can't serve, and why."""
-        return [Unschedulable(job, refusal.reason, refusal.message) for job, refusal in self.refused.items()]
 
     def held_jobs(self) -> list[GenerationJob]:
         """Return all jobs that a worker holds."""
@@ -177,17 +159,6 @@ class ClusterState:
     def expired(self, now: datetime) -> list[JobId]:
         """Take the finished jobs whose time to live is over."""
         return self._expiries.due(now)
-
-    def age(self, now: datetime) -> None:
-        """Raise jobs that have waited long, so that no higher priority passes them for ever."""
-        for uid in self._ageing.due(now):
-            top, level = self.queues.top_level(), self.queues.level(uid)
-            if level is None or top is None or level >= AGED_LEVEL:
-                continue
-            if level < top:
-                self.queues.raise_to(uid, AGED_LEVEL)
-            else:
-                self._ageing.set(uid, now + AGEING_STEP)
 
     def look_again(self, uid: JobId, now: datetime) -> None:
         """Have a job that was taken from the timers, and could not be dealt with, taken again."""
@@ -211,38 +182,7 @@ class ClusterState:
         elif job.spec.cancel_requested:
             self.urgent.add(uid)
         elif uid not in self._claiming:
-            self._queue(uid, job)
-
-    def _queue(self, uid: JobId, job: GenerationJob) -> None:
-        resolved = resolve(job.spec, self._catalogue)
-        if isinstance(resolved, Refusal):
-            self.refused[uid] = resolved
-            return
-        self.resolved[uid] = resolved
-        created = job.metadata.creation_timestamp
-        ticket = Ticket(
-            demand=self._demand(resolved),
-            level=job.spec.priority or 0,
-            owner=owner_of(job),
-            created_s=created.timestamp(),
-            cost_s=self.accounting.estimate(job, resolved),
-        )
-        self.queues.add(uid, ticket)
-        self._ageing.set(uid, created + AGES_AFTER)
-
-    def _demand(self, resolved: Resolved) -> Demand:
-        model = self._catalogue.models.get(resolved.model)
-        revision = model.weights.revision_id if model else ""
-        return Demand(resolved.model, revision, self._catalogue.profile, resolved.min_vram_mib)
-
-    def _ranked(self, job: GenerationJob) -> None:
-        usage = self.accounting.usage
-        owners = [owner_of(job)]
-        if usage.epoch != self._epoch:
-            self._epoch = usage.epoch
-            owners += self.queues.owners()
-        for owner in owners:
-            self.queues.rank(owner, usage.rank(owner))
+            self.waiting.add(job)
 
     def _drop_indexes(self, uid: JobId) -> None:
         job = self.jobs.get(uid)
@@ -251,12 +191,9 @@ class ClusterState:
             self._held[worker_id].discard(uid)
             if not self._held[worker_id]:
                 del self._held[worker_id]
-        self.queues.discard(uid)
+        self.waiting.discard(uid)
         self.urgent.discard(uid)
-        self.refused.pop(uid, None)
-        self.resolved.pop(uid, None)
         self._deadlines.clear(uid)
-        self._ageing.clear(uid)
         self._expiries.clear(uid)
 
     def counts(self) -> dict[Phase, int]:

@@ -7,6 +7,7 @@ import pytest
 
 from picshapes_crds.catalogue import Catalogue
 from picshapes_crds.phases import Reason
+from picshapes_operator.snapshot import Unschedulable
 from picshapes_operator.state import ClusterState
 
 NOW = datetime(2026, 1, 1, 12, 0, 5, tzinfo=UTC)
@@ -122,9 +123,9 @@ def test_a_job_that_has_waited_ten_minutes_is_passed_by_no_priority() -> None:
     seen.observe_job(job("patient", 1, priority=-5))
     seen.observe_job(job("urgent", 2, priority=900))
     assert waiting(seen) == ["urgent", "patient"]
-    seen.age(NOW + timedelta(minutes=9))
+    seen.waiting.age(NOW + timedelta(minutes=9))
     assert waiting(seen) == ["urgent", "patient"]
-    seen.age(NOW + timedelta(minutes=10))
+    seen.waiting.age(NOW + timedelta(minutes=10))
     assert waiting(seen) == ["patient", "urgent"]
 
 
@@ -176,15 +177,16 @@ def test_an_unknown_model_is_refused_with_the_known_ones_and_waits() -> None:
     seen = state()
     seen.observe_job(job("a", 1, model="dall-e"))
     assert waiting(seen) == []
-    assert seen.refused["a"].reason is Reason.UNKNOWN_MODEL
-    assert seen.refused["a"].message == "unknown model dall-e; known: flux-schnell, z-image-turbo"
+    assert seen.waiting.refusals() == [
+        Unschedulable("a", Reason.UNKNOWN_MODEL, "unknown model dall-e; known: flux-schnell, z-image-turbo")
+    ]
 
 
 def test_a_size_over_the_tier_is_refused_with_the_limit() -> None:
     seen = state()
     seen.observe_job(job("a", 1, width=1100))
-    assert seen.refused["a"].reason is Reason.INVALID_SPEC
-    assert seen.refused["a"].message == "width 1100 px exceeds the basic tier's 1024 px for flux-schnell"
+    message = "width 1100 px exceeds the basic tier's 1024 px for flux-schnell"
+    assert seen.waiting.refusals() == [Unschedulable("a", Reason.INVALID_SPEC, message)]
 
 
 def test_deadlines_come_due_once_and_only_for_live_jobs() -> None:

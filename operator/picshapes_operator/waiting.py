@@ -1,0 +1,96 @@
+"""The jobs that wait for a worker: resolved by the catalogue, queued by turn, raised when they have waited long."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from picshapes_crds.catalogue import Catalogue
+from picshapes_crds.resolve import Refusal, resolve
+from picshapes_crds.resource import GenerationJob, Resolved
+from picshapes_operator.accounting import Accounting, owner_of
+from picshapes_operator.queues import Queues, Ticket
+from picshapes_operator.snapshot import Demand, JobId, Snapshot, Unschedulable, Worker
+from picshapes_operator.timers import Timers
+
+AGES_AFTER: Final = timedelta(minutes=10)
+"""How long a job waits before no higher priority passes it any more."""
+AGEING_STEP: Final = timedelta(minutes=1)
+AGED_LEVEL: Final = 1001
+"""Above all priorities."""
+
+
+class WaitingJobs:
+    """All jobs that wait, in their order; `accounting` says who has used how much."""
+
+    def __init__(self, catalogue: Catalogue, accounting: Accounting) -> None:
+        self._catalogue, self._accounting = catalogue, accounting
+        self._epoch = accounting.usage.epoch
+        self._refused: dict[JobId, Refusal] = {}
+        self._resolved: dict[JobId, Resolved] = {}
+        self._ageing = Timers()
+        self.queues = Queues()
+
+    def add(self, job: GenerationJob) -> None:
+        """Queue a job, or keep it with the reason why the catalogue can't serve it."""
+        uid, resolved = job.metadata.uid, resolve(job.spec, self._catalogue)
+        if isinstance(resolved, Refusal):
+            self._refused[uid] = resolved
+            return
+        self._resolved[uid] = resolved
+        created = job.metadata.creation_timestamp
+        ticket = Ticket(
+            demand=self.demand(resolved),
+            level=job.spec.priority or 0,
+            owner=owner_of(job),
+            created_s=created.timestamp(),
+            cost_s=self._accounting.estimate(job, resolved),
+        )
+        self.queues.add(uid, ticket)
+        self._ageing.set(uid, created + AGES_AFTER)
+
+    def discard(self, uid: JobId) -> None:
+        """Take a job out, if it is in."""
+        self.queues.discard(uid)
+        self._refused.pop(uid, None)
+        self._resolved.pop(uid, None)
+        self._ageing.clear(uid)
+
+    def resolved(self, uid: JobId) -> Resolved:
+        """Return what a queued job is to be claimed with."""
+        return self._resolved[uid]
+
+    def demand(self, resolved: Resolved) -> Demand:
+        """Return what a resolved request needs of a worker."""
+        model = self._catalogue.models.get(resolved.model)
+        revision = model.weights.revision_id if model else ""
+        return Demand(resolved.model, revision, self._catalogue.profile, resolved.min_vram_mib)
+
+    def ranked(self, owner: str) -> None:
+        """Take in what an owner has used by now."""
+        usage = self._accounting.usage
+        owners = [owner]
+        if usage.epoch != self._epoch:
+            self._epoch = usage.epoch
+            owners += self.queues.owners()
+        for one in owners:
+            self.queues.rank(one, usage.rank(one))
+
+    def age(self, now: datetime) -> None:
+        """Raise jobs that have waited long, so that no higher priority passes them for ever."""
+        for uid in self._ageing.due(now):
+            top, level = self.queues.top_level(), self.queues.level(uid)
+            if level is None or top is None or level >= AGED_LEVEL:
+                continue
+            if level < top:
+                self.queues.raise_to(uid, AGED_LEVEL)
+            else:
+                self._ageing.set(uid, now + AGEING_STEP)
+
+    def snapshot(self, heads: int, workers: Sequence[Worker], now: datetime) -> Snapshot:
+        """Return about the first `heads` jobs of each queue, beside the workers."""
+        rank_of_second = self._accounting.usage.weighed(1.0, now.timestamp())
+        return Snapshot(self.queues.heads(heads, rank_of_second), workers)
+
+    def refusals(self) -> list[Unschedulable]:
+        """Return the waiting jobs that the catalogue can't serve, and why."""
+        return [Unschedulable(job, refusal.reason, refusal.message) for job, refusal in self._refused.items()]
