@@ -1,26 +1,17 @@
 """Jobs over HTTP: submit, look, fetch the result's address."""
 
-import hashlib
 from typing import Any
 
 from sanic import Blueprint, HTTPResponse, Request
 
+from picshapes_api import submitting
 from picshapes_api.core.account_requests import cursor_of, read_page, read_status
 from picshapes_api.core.accounts import Account
-from picshapes_api.core.errors import (
-    Fault,
-    InvalidRequestError,
-    JobFailedError,
-    JobNotFoundError,
-    TooManyJobsError,
-)
+from picshapes_api.core.errors import JobFailedError, JobNotFoundError
 from picshapes_api.core.failures import sentence
 from picshapes_api.core.ids import is_id
 from picshapes_api.core.job_view import JobFacts, job_body, result_url
-from picshapes_api.core.submission import JobRequest, read_request, resolve_request
 from picshapes_api.services import Services
-from picshapes_api.storage.jobs import Idempotency, NewJob
-from picshapes_api.storage.models import IDEMPOTENCY_KEY_LENGTH
 from picshapes_api.web.answers import JSON_TYPE, base_url, encode, json_answer, query_of, services_of
 from picshapes_api.web.authentication import for_everyone, for_users
 
@@ -34,17 +25,10 @@ POLL_AFTER_S = "1"
 async def submit(request: Request, account: Account) -> HTTPResponse:
     """Accept a job: debit, row and ledger entry in one transaction, then the resource."""
     services = services_of(request)
-    wanted = read_request(request.body, services.catalogue)
-    idempotency = _idempotency(request, wanted)
-    if not services.placer.has_room_for(account.id):
-        raise TooManyJobsError
-    submission = resolve_request(wanted, services.catalogue, account.id, services.randomness.seed())
-    new = NewJob(services.randomness.new_id(), account.id, submission, services.now_ms(), idempotency)
-    accepted = await services.jobs.accept(new)
+    accepted = await submitting.submit(services, account, request.body, request.headers.get("idempotency-key"))
     if accepted.replayed:
         body = job_body(await find_job(services, accepted.job.facts.id), base_url(request))
         return json_answer(body, 201, {"Idempotent-Replayed": "true"})
-    await services.placer.place_soon(accepted.job)
     return json_answer(job_body(accepted.job.facts, base_url(request)), 201)
 
 
@@ -126,15 +110,3 @@ async def find_job(services: Services, job_id: str) -> JobFacts:
     if lower != job_id and is_id(lower):
         return await find_job(services, lower)
     raise JobNotFoundError
-
-
-def _idempotency(request: Request, wanted: JobRequest) -> Idempotency | None:
-    """Return the client's key with a hash of what it asked for, whatever the order of its fields."""
-    key = request.headers.get("idempotency-key")
-    if key is None:
-        return None
-    if not (0 < len(key) <= IDEMPOTENCY_KEY_LENGTH and key.isprintable()):
-        words = f"Idempotency-Key must be 1 to {IDEMPOTENCY_KEY_LENGTH} printable characters"
-        raise InvalidRequestError([Fault("Idempotency-Key", InvalidRequestError.code, words)])
-    asked = wanted.model_dump_json(exclude_unset=True)
-    return Idempotency(key, hashlib.sha256(asked.encode()).hexdigest())
