@@ -1,4 +1,4 @@
-"""The jobs that wait for a worker: resolved by the catalogue, queued by turn, raised when they have waited long."""
+"""The jobs that wait for a worker: resolved by the catalogue, queued by turn, raised when they wait long."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta

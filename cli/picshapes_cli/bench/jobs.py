@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import aiohttp
 
+from picshapes_cli.bench.processor_time import per_job_ms, processor_times_s
 from picshapes_cli.bench.r0 import concurrently, r0
 from picshapes_cli.bench.report import Figure, this_machine
 from picshapes_cli.controlplane.binaries import Binaries
@@ -44,7 +45,9 @@ async def bench_jobs(folder: Path, binaries: Binaries, count: int, workers: int,
         )
         baseline, medians = await r0(cluster, BASELINE_NAMESPACE, count)
         tell(f"R0 is {baseline:.0f} jobs/s. Measuring POST to Completed")
+        before = processor_times_s()
         runs = [await _post_to_completed(state, cluster, count) for _ in range(RUNS)]
+        used = per_job_ms(before, processor_times_s(), RUNS * count)
     return Figure(
         name="jobs",
         value=statistics.median(runs),
@@ -52,7 +55,12 @@ async def bench_jobs(folder: Path, binaries: Binaries, count: int, workers: int,
         unit="jobs/s",
         machine=this_machine(),
         goal=">= 0.6",
-        details={"runs": [round(run, 1) for run in runs], "r0_by_in_flight": medians, "workers": workers},
+        details={
+            "runs": [round(run, 1) for run in runs],
+            "r0_by_in_flight": medians,
+            "workers": workers,
+            "cpu_ms_a_job": used,
+        },
     )
 
 
