@@ -15,6 +15,7 @@ from picshapes_api.cluster.outbox import Outbox
 from picshapes_api.cluster.pace import Pace
 from picshapes_api.cluster.placing import Placer
 from picshapes_api.cluster.worker_index import WorkerIndex
+from picshapes_api.figures import JobFigures, StateCollector
 from picshapes_api.pictures import PictureStore
 from picshapes_api.services import Exposure, Randomness, Services
 from picshapes_api.storage.accounts import AccountStore
@@ -80,6 +81,7 @@ def assemble(around: Surroundings) -> Api:
     jobs, cache = JobStore(around.database), JobCache(follow(JOBS))
     placer = Placer(cluster, namespace, jobs, cache, now_ms)
     registry = CollectorRegistry()
+    figures = JobFigures(registry)
     workers = WorkerIndex(around.catalogue, clock)
     services = Services(
         catalogue=around.catalogue,
@@ -95,12 +97,14 @@ def assemble(around: Surroundings) -> Api:
         placer=placer,
         workers=workers,
         pictures=around.pictures,
+        figures=figures,
         limiter=RateLimiter(around.redis_url, registry, clock.monotonic),
         exposure=around.exposure,
     )
     leads = around.leadership.held if around.leadership else lambda: True
-    mirror = Mirror(cluster, namespace, cache, jobs, Pace(clock, leads))
-    outbox = Outbox(jobs, placer, Pace(clock, leads), now_ms)
+    registry.register(StateCollector(cache, leads))
+    mirror = Mirror(cluster, namespace, cache, jobs, Pace(clock, leads, figures))
+    outbox = Outbox(jobs, placer, Pace(clock, leads, figures), now_ms)
     loops: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
         "jobs": cache.follow,
         "pods": lambda: workers.follow_pods(follow(PODS, WORKER_SELECTOR).observations()),

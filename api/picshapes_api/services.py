@@ -9,6 +9,7 @@ from picshapes_api.cluster.job_cache import JobCache
 from picshapes_api.cluster.placing import Placer
 from picshapes_api.cluster.worker_index import WorkerIndex
 from picshapes_api.core.forwarding import Network
+from picshapes_api.figures import JobFigures
 from picshapes_api.pictures import PictureStore
 from picshapes_api.storage.accounts import AccountStore
 from picshapes_api.storage.administration import AdministrationStore
@@ -57,6 +58,7 @@ class Services:
     workers: WorkerIndex
     pictures: PictureStore
     limiter: RateLimiter
+    figures: JobFigures
     exposure: Exposure
     stopping: bool = False
     """No more requests should come: `/readyz` fails."""

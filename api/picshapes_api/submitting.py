@@ -6,12 +6,16 @@ leaves nothing, or a paid job that the outbox places.
 
 import hashlib
 
+import structlog
+
 from picshapes_api.core.accounts import Account
 from picshapes_api.core.errors import Fault, InvalidRequestError, TooManyJobsError
 from picshapes_api.core.submission import JobRequest, read_request, resolve_request
 from picshapes_api.services import Services
 from picshapes_api.storage.jobs import Accepted, Idempotency, NewJob
 from picshapes_api.storage.models import IDEMPOTENCY_KEY_LENGTH
+
+log = structlog.get_logger(__name__)
 
 
 async def submit(services: Services, account: Account, body: bytes, idempotency_key: str | None) -> Accepted:
@@ -23,8 +27,12 @@ async def submit(services: Services, account: Account, body: bytes, idempotency_
     submission = resolve_request(wanted, services.catalogue, account.id, services.randomness.seed())
     new = NewJob(services.randomness.new_id(), account.id, submission, services.now_ms(), idempotency)
     accepted = await services.jobs.accept(new)
-    if not accepted.replayed:
-        await services.placer.place_soon(accepted.job)
+    if accepted.replayed:
+        services.figures.replayed.inc()
+        return accepted
+    services.figures.accepted.labels(submission.model, submission.spec["tier"]).inc()
+    log.info("job.accepted", job_id=new.id, user_id=account.id, price=submission.price)
+    await services.placer.place_soon(accepted.job)
     return accepted
 
 

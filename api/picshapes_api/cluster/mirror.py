@@ -40,7 +40,7 @@ class Mirror:
 
     def __init__(self, cluster: Cluster, namespace: str, cache: JobCache, store: JobStore, pace: Pace) -> None:
         self._cluster, self._namespace, self._cache, self._store = cluster, namespace, cache, store
-        self._clock, self._leads = pace.clock, pace.leads
+        self._clock, self._leads, self._figures = pace.clock, pace.leads, pace.figures
         self._expiring: list[tuple[int, str, str]] = []
         """Heap of (when, job id, uid) of finished resources."""
         self._uncancelled: set[str] = set()
@@ -103,8 +103,14 @@ class Mirror:
             self._demand(await self._store.observe(batch))
         for ends in _batches(closings):
             ended = await self._store.close(ends, self._now_ms())
-            if ended:
-                log.info("mirror.closed", jobs=len(ended))
+            self._tell(ends, ended)
+
+    def _tell(self, closings: list[Closing], ended: set[str]) -> None:
+        for closing in closings:
+            if closing.job_id in ended:
+                outcome = closing.outcome
+                self._figures.closed.labels(outcome.status, outcome.failure or "").inc()
+                log.info("job.closed", job_id=closing.job_id, status=outcome.status, reason=outcome.failure)
 
     def _demand(self, standings: dict[str, Standing]) -> None:
         for job_id, standing in standings.items():
@@ -129,7 +135,7 @@ class Mirror:
         gone = await _at_once(missing, self._is_gone)
         closings = [_deleted(*one) for one, is_gone in zip(missing, gone, strict=True) if is_gone]
         for batch in _batches(closings):
-            await self._store.close(batch, self._now_ms())
+            self._tell(batch, await self._store.close(batch, self._now_ms()))
 
     async def _is_gone(self, job: tuple[str, str]) -> bool:
         job_id, uid = job

@@ -13,6 +13,7 @@ from picshapes_api.services import Services
 from picshapes_api.storage.database import DatabaseUnavailableError
 from picshapes_api.web import administration, catalogue, description, health, jobs, results, users
 from picshapes_api.web.answers import error_answer, json_answer
+from picshapes_api.web.observing import Observer
 
 MAX_BODY_BYTES: Final = 256 * 1024
 """Two prompts of 4,000 characters, each escaped to 12 bytes, and room."""
@@ -35,6 +36,7 @@ def build_app(services: Services, name: str = "picshapes") -> Sanic[Config, Any]
         FALLBACK_ERROR_FORMAT="json",
     )
     app.ctx.services = services
+    Observer(services.registry).attach(app)
     for part in (users, administration, jobs, catalogue, results, description, health):
         app.blueprint(part.routes)
     app.error_handler.add(ApiError, _known)
