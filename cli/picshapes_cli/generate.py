@@ -37,7 +37,8 @@ def find_access(url: str | None, key: str | None, environment: Mapping[str, str]
 def generate(access: Access, request: dict[str, Any], target: Path, console: Console, timeout_s: float) -> Job:
     """Generate a picture into `target` and return the completed job. Raises `ApiError` or `OSError`."""
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with ApiClient(access) as api, Progress(*columns, console=console, transient=True) as bars:
+    bar_shown = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    with ApiClient(access) as api, bar_shown as bars:
         job = api.submit(request)
         bar = bars.add_task("pending", total=None)
         for job in api.watch(job["id"], timeout_s):  # noqa: B020 - the same job, further on

@@ -35,6 +35,8 @@ from picshapes_operator.writer import Writer
 LEASE: Final = "picshapes-operator"
 STALLED_S: Final = 30.0
 CRD_RETRY_S: Final = 1.0
+RELEASE_S: Final = 5.0
+"""How long an operator that ends tries to give its Lease up; a successor takes it over anyway."""
 
 log = structlog.get_logger(__name__)
 
@@ -89,8 +91,16 @@ async def operate(settings: Settings, catalogue: Catalogue, stop: asyncio.Event)
                     part.cancel()
         finally:
             await writer.close()
-            await leadership.release()
+            await _release(leadership)
             await runner.cleanup()
+
+
+async def _release(leadership: Leadership) -> None:
+    try:
+        async with asyncio.timeout(RELEASE_S):
+            await leadership.release()
+    except TimeoutError:
+        log.info("lease.not_released", lease=LEASE, error=f"no answer within {RELEASE_S:g} s")
 
 
 async def _observe(

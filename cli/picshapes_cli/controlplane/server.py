@@ -109,6 +109,8 @@ class ControlPlane:
     async def watch(self) -> NoReturn:
         """Wait for as long as both servers run; raises ServerExitedError once one has ended by itself."""
         child = await self._children.next_exit()
+        if child is self._etcd and self._apiserver is not None:
+            self._apiserver.kill()  # without its etcd it would let every client wait for half a minute
         raise ServerExitedError(str(ChildExitedError(child, f"ended with status {child.returncode}")))
 
     async def _start(self) -> None:

@@ -75,6 +75,11 @@ class Layout:
         return self.root / "results"
 
     @property
+    def temporary(self) -> Path:
+        """What the parts and their libraries put into `$TMPDIR`; gone when `up` ends."""
+        return self.root / "tmp"
+
+    @property
     def catalogue(self) -> Path:
         """The catalogue in force, when it isn't a packaged one as it is."""
         return self.root / "catalogue.yaml"

@@ -51,6 +51,8 @@ class Site:
             "PICSHAPES_CATALOGUE": self.catalogue,
             "PICSHAPES_LOG_FORMAT": "text",
             "PYTHONUNBUFFERED": "1",
+            # PyTorch leaves its compiler's cache there, and a part that is killed what it had open.
+            "TMPDIR": str(self.layout.temporary),
         }
         spec = ChildSpec(
             name=name,

@@ -4,21 +4,26 @@ A pod names a scheduler that does not exist, so on any cluster nobody places it 
 token is bound to the pod, so the policies that hold a worker to its own pod and jobs are in force here as well.
 """
 
+import asyncio
 from pathlib import Path
 from typing import Final
 
+import structlog
 import yaml
 
 from picshapes_cli.controlplane.private_files import write_private_file
 from picshapes_cli.up.cluster import WORKER_ACCOUNT
 from picshapes_crds.clock import Clock, rfc3339
-from picshapes_crds.cluster import PODS, ConflictError, Json, NotFoundError, Scope
+from picshapes_crds.cluster import PODS, ClusterError, ConflictError, Json, NotFoundError, Scope
 from picshapes_crds.cluster.kube import KubeCluster
 from picshapes_crds.names import COMPONENT_LABEL, COMPONENT_WORKER
 
 LOCAL_LABEL: Final = "picshapes.io/local"
 TOKEN_LIFE_S: Final = 31_536_000
 """A year; a cluster may grant less."""
+LEAVE_S: Final = 5.0
+
+log = structlog.get_logger(__name__)
 
 
 def pod_body(name: str) -> Json:
@@ -55,6 +60,14 @@ class WorkerPods:
         scope = Scope(self._namespace, label_selector=f"{LOCAL_LABEL}=true")
         for pod in (await self._cluster.list_all(PODS, scope, metadata_only=True)).items:
             await self.delete(pod["metadata"]["name"], pod["metadata"]["uid"])
+
+    async def leave(self) -> None:
+        """Delete the pods at the end of a run; a cluster that is gone must not keep it from ending."""
+        try:
+            async with asyncio.timeout(LEAVE_S):
+                await self.clear()
+        except (ClusterError, TimeoutError) as error:
+            log.warning("pods.left", namespace=self._namespace, error=repr(error))
 
     async def create(self, name: str) -> Json:
         """Create a worker's pod."""

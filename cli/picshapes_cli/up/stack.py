@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import socket
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -76,6 +77,8 @@ async def running(options: UpOptions, binaries: Binaries | None, tell: Tell) -> 
     port = await asyncio.to_thread(_free_port, options.port)
     async with contextlib.AsyncExitStack() as stack:
         plane = await _start_control_plane(stack, options, binaries, tell) if binaries else None
+        await asyncio.to_thread(_empty_folder, layout.temporary)  # a run that was killed leaves it
+        stack.callback(shutil.rmtree, layout.temporary, ignore_errors=True)
         kubeconfigs = _kubeconfigs(plane, options, layout)
         cluster = await stack.enter_async_context(await KubeCluster.connect(kubeconfigs.person))
         await prepare(cluster, options.namespace, SystemClock())
@@ -87,7 +90,7 @@ async def running(options: UpOptions, binaries: Binaries | None, tell: Tell) -> 
         tell(f"Starting operator, API and {_count(options.workers, 'worker')}; logs: {layout.log('x').parent}")
         pods = WorkerPods(cluster, options.namespace, SystemClock())
         await pods.clear()
-        stack.push_async_callback(pods.clear)
+        stack.push_async_callback(pods.leave)
         client = await stack.enter_async_context(httpx.AsyncClient(trust_env=False))
         children = await stack.enter_async_context(Children())
         supervise = partial(Supervised, children, client=client, clock=SystemClock())
@@ -146,6 +149,12 @@ def _catalogue(options: UpOptions, layout: Layout) -> str:
     if options.catalogue or options.engine is Engine.NULL:
         return options.catalogue or "demo"
     return demo_catalogue(layout.catalogue)
+
+
+def _empty_folder(path: Path) -> None:
+    if path.exists():
+        shutil.rmtree(path)
+    make_private_folder(path)
 
 
 def _free_port(wanted: int = 0) -> int:
