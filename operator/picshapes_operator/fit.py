@@ -43,7 +43,9 @@ def explain(demand: Demand, workers: Sequence[Worker]) -> tuple[Reason, str]:
         return Reason.WAITING_FOR_WORKERS, f"{need}; {many} could run it, but none is ready for new jobs"
     if count[Fit.TOO_SMALL]:
         largest = max(worker.vram_mib for worker in count[Fit.TOO_SMALL])
-        have = f"{_number(len(count[Fit.TOO_SMALL]), 'has', 'have')} the model, the largest has {_gib(largest)}"
+        shown = _gib if _gib(largest) != _gib(demand.min_vram_mib) else _mib
+        need = f"needs {shown(demand.min_vram_mib)} and {demand.model}"
+        have = f"{_number(len(count[Fit.TOO_SMALL]), 'has', 'have')} the model, the largest has {shown(largest)}"
         return Reason.NO_WORKER_FITS, f"{need}; {have}"
     if count[Fit.OTHER_WEIGHTS]:
         have = _number(len(count[Fit.OTHER_WEIGHTS]), "has", "have")
@@ -55,6 +57,11 @@ def explain(demand: Demand, workers: Sequence[Worker]) -> tuple[Reason, str]:
 
 def _gib(mib: int) -> str:
     return f"{mib / MIB_PER_GIB:.1f} GiB"
+
+
+def _mib(mib: int) -> str:
+    """Tell apart what is the same in GiB with one decimal."""
+    return f"{mib} MiB"
 
 
 def _number(count: int, one: str = "", many: str = "") -> str:

@@ -1,10 +1,12 @@
 """`picshapes up` as a user runs it: a process of its own, found by its ready file, stopped by a signal."""
 
+import base64
 import contextlib
 import json
 import os
 import select
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -15,6 +17,7 @@ from typing import Any, TypeVar
 
 import httpx
 import psutil
+import yaml
 
 from .kubectl import Kubectl
 
@@ -93,6 +96,16 @@ class Stack:
         """Return kubectl with the credentials of a part (`worker-0`), or of a kubeconfig of one's own."""
         own = kubeconfig if isinstance(kubeconfig, Path) else self.folder / f"kubeconfigs/{kubeconfig}.kubeconfig"
         return Kubectl(self.kubectl_binary, own, self.ready_file.with_name("kubectl-cache"))
+
+    @contextlib.contextmanager
+    def api_server(self, part: str) -> Iterator[httpx.Client]:
+        """Give a client of the API server's own URLs with the token of a part, for what kubectl can't ask."""
+        config = yaml.safe_load((self.folder / f"kubeconfigs/{part}.kubeconfig").read_text())
+        cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
+        trust = ssl.create_default_context(cadata=base64.b64decode(cluster["certificate-authority-data"]).decode())
+        headers = {"Authorization": f"Bearer {user['token']}"}
+        with httpx.Client(base_url=cluster["server"], headers=headers, verify=trust, trust_env=False) as client:
+            yield client
 
     @contextlib.contextmanager
     def api(self, key: str = "api_key") -> Iterator[httpx.Client]:

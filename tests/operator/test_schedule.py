@@ -139,3 +139,9 @@ def test_a_worker_that_accepts_nothing_gets_nothing() -> None:
 def test_a_waiting_job_is_told_why_with_numbers(workers: list[Worker], reason: Reason, message: str) -> None:
     told = explained(Snapshot([queue(NEED_20_GIB, "job")], workers))
     assert told == [Unschedulable("job", reason, f"needs 20.0 GiB and z-image-turbo; {message}")]
+
+
+def test_what_is_the_same_in_gib_is_told_in_mib() -> None:
+    told = explained(Snapshot([queue(NEED_20_GIB, "job")], [worker("w", 20_479)]))
+    message = "needs 20480 MiB and z-image-turbo; 1 worker has the model, the largest has 20479 MiB"
+    assert told == [Unschedulable("job", Reason.NO_WORKER_FITS, message)]
