@@ -64,9 +64,10 @@ class Told:
             raise ClusterError("no answer")
         self.seen.put_nowait(ready)
 
-    async def next(self) -> bool:
+    async def until(self, *, ready: bool) -> None:
         async with asyncio.timeout(WAIT_S):
-            return await self.seen.get()
+            while await self.seen.get() != ready:
+                pass
 
 
 @pytest_asyncio.fixture
@@ -94,15 +95,15 @@ async def test_a_part_that_ends_is_told_unready_and_started_again_after_longer_a
             run = asyncio.create_task(one.run())
             pids = []
             for _ in range(3):
-                assert await told.next() is True
+                await told.until(ready=True)
                 pids.append(last_pid(tmp_path))
                 os.kill(pids[-1], signal.SIGKILL)
-                assert await told.next() is False
-            assert await told.next() is True
+                await told.until(ready=False)
+            await told.until(ready=True)
             clock.seconds += 31  # a long life
             os.kill(last_pid(tmp_path), signal.SIGKILL)
-            assert await told.next() is False
-            assert await told.next() is True
+            await told.until(ready=False)
+            await told.until(ready=True)
             run.cancel()
 
     assert len(set(pids)) == 3
@@ -115,7 +116,7 @@ async def test_readiness_that_could_not_be_told_is_told_later(tmp_path: Path, cl
         async with Children() as children:
             one = Supervised(children, part(tmp_path, port), client, FastClock(), told)
             run = asyncio.create_task(one.run())
-            assert await told.next() is True
+            await told.until(ready=True)
             run.cancel()
 
 
