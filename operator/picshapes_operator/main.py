@@ -114,20 +114,29 @@ async def _observe(
         restarts.set_function(lambda: reflector.restarts)
         tasks.create_task(feeds.follow_leases(reflector, state, clock), name="leases")
         tasks.create_task(feeds.resync(cluster, namespace, state, clock), name="resync")
-        await kopf.operator(
+        others = asyncio.all_tasks()
+        watches = await kopf.spawn_tasks(
             registry=handlers.registry_for(state),
             settings=handlers.kopf_settings(),
             namespaces=[namespace],
             standalone=True,
         )
-        stop.set()  # kopf takes the signals over once it runs, and ends on them
+        # kopf has taken the signals over, and would wait 5 s on them for tasks that are not its own, such as an
+        # open connection to the probes. Cancelled, it ends at once.
+        _stop_on_signals(stop)
+        await kopf.run_tasks(watches, ignored=others)
+        stop.set()
+
+
+def _stop_on_signals(stop: asyncio.Event) -> None:
+    running = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        running.add_signal_handler(number, stop.set)
 
 
 async def _main(settings: Settings, catalogue: Catalogue) -> None:
     stop = asyncio.Event()
-    running = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        running.add_signal_handler(number, stop.set)
+    _stop_on_signals(stop)
     await operate(settings, catalogue, stop)
 
 

@@ -1,0 +1,70 @@
+"""The operator as a process on a real API server: how it starts and ends."""
+
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest_asyncio
+
+from picshapes_cli.controlplane.server import ControlPlane
+from picshapes_cli.processes import Child, Children, ChildSpec
+from picshapes_crds.cluster import LEASES
+from picshapes_crds.cluster.kube import KubeCluster
+
+READY_WITHIN_S = 120.0
+
+
+@pytest_asyncio.fixture
+async def probes() -> AsyncIterator[httpx.AsyncClient]:
+    """A client that keeps its connection open, as a supervisor's does."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
+        yield client
+
+
+@pytest_asyncio.fixture
+async def operator(
+    cluster: KubeCluster,  # noqa: ARG001 - jobs must be defined
+    control_plane: ControlPlane,
+    namespace: str,
+    probes: httpx.AsyncClient,
+    tmp_path: Path,
+) -> AsyncIterator[Child]:
+    env = os.environ | {
+        "PICSHAPES_KUBECONFIG": str(control_plane.admin_kubeconfig),
+        "PICSHAPES_NAMESPACE": namespace,
+        "PICSHAPES_PROBE_PORT": str(probes.base_url.port),
+        "PICSHAPES_LOG_FORMAT": "text",
+    }
+    argv = [sys.executable, "-m", "picshapes_operator"]
+    async with Children() as children:
+        spec = ChildSpec("operator", argv, tmp_path / "operator.log", env=env, stop_timeout_s=60)
+        child = await children.start(spec)
+        await child.wait_ready("/readyz", client=probes, timeout_s=READY_WITHIN_S)
+        yield child
+
+
+async def test_on_sigterm_it_gives_its_lease_up_and_ends_well_with_a_probe_connection_open(
+    operator: Child, probes: httpx.AsyncClient, cluster: KubeCluster, namespace: str
+) -> None:
+    while "picshapes_operator_leader 1.0" not in (await probes.get("/metrics")).text:
+        assert operator.returncode is None
+
+    assert await operator.stop() == 0
+    lease = await cluster.get(LEASES, namespace, "picshapes-operator")
+    assert lease["spec"]["holderIdentity"] == ""
+
+
+async def test_it_says_in_one_sentence_what_is_wrong_with_its_settings(tmp_path: Path) -> None:
+    env = os.environ | {"PICSHAPES_CATALOGUE": "/nowhere/catalogue.yaml"}
+    argv = [sys.executable, "-m", "picshapes_operator"]
+    async with Children() as children:
+        child = await children.start(ChildSpec("operator", argv, tmp_path / "operator.log", env=env))
+        assert await child.wait() == 2
+        assert child.log.tail() == (
+            "picshapes operator: can't read the catalogue /nowhere/catalogue.yaml: No such file or directory"
+        )
