@@ -166,13 +166,13 @@ def test_a_signal_while_it_starts_stops_it(launcher: Launcher, number: signal.Si
 def test_no_process_outlives_it_when_it_is_killed_outright(launcher: Launcher) -> None:
     with launcher.up(*NULL) as stack:
         assert len(stack.children()) == 5
-        ended = Ended(stack.children())
+        key, ended = stack.ready["api_key"], Ended(stack.children())
         stack.process.kill()
         assert ended.wait() == []
 
     stack.ready_file.unlink()
     with launcher.up(*NULL) as again:  # what a kill leaves behind is no obstacle
-        assert again.until_job(again.submit()["id"], "completed", "failed")["status"] == "completed"
+        assert again.ready["api_key"] == key
 
 
 def test_it_ends_with_the_reason_when_its_control_plane_dies(launcher: Launcher) -> None:
@@ -188,12 +188,17 @@ def test_it_ends_with_the_reason_when_its_control_plane_dies(launcher: Launcher)
         assert not stack.ready_file.exists()
 
 
-def test_an_api_server_that_hangs_cant_keep_it_from_ending(launcher: Launcher) -> None:
-    with launcher.up(*NULL, "--workers", "0") as stack:
+def test_an_api_server_that_hangs_cant_keep_the_parts_from_ending(launcher: Launcher) -> None:
+    with launcher.up(*NULL) as stack:
         ended = Ended(stack.children())
-        next(child for child in stack.children() if child.name() == "kube-apiserver").suspend()
+        parts = Ended([stack.part(name) for name in ("api", "worker-0", "operator")])
+        hanging = next(child for child in stack.children() if child.name() == "kube-apiserver")
+        hanging.suspend()
+        stack.process.send_signal(signal.SIGTERM)
+        assert parts.wait() == []
 
-        assert stack.stop(signal.SIGTERM) == 0
+        hanging.resume()
+        assert stack.process.wait(90) == 0
         assert ended.wait(1) == []
         assert stack.output.read_text().splitlines()[-1] == "PicShapes has stopped."
 
