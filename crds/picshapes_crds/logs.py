@@ -22,10 +22,15 @@ def configure(part: str, *, form: Format = "json", level: str = "INFO") -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         name_part,
     ]
+    # Never with local variables, where keys and prompts are.
+    tracebacks, plain = (
+        structlog.tracebacks.ExceptionDictTransformer(show_locals=False),
+        structlog.dev.plain_traceback,
+    )
     renderer: list[structlog.typing.Processor] = (
-        [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        [structlog.processors.ExceptionRenderer(tracebacks), structlog.processors.JSONRenderer()]
         if form == "json"
-        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
