@@ -129,7 +129,8 @@ class Assignment:
         uid = obj["metadata"]["uid"]
         status = obj.get("status", {})
         claim = None
-        if status.get("workerID") == self._worker_id:
+        # Looked at before it is parsed: half of what is seen are this process's own terminal writes.
+        if status.get("workerID") == self._worker_id and status.get("phase") in HELD:
             try:
                 claim = Claim.of(GenerationJob.parse(obj))
             except ValidationError as error:

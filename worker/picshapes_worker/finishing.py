@@ -86,11 +86,11 @@ class FinishingStage:
             bytes=len(content),
             content_type=content_type,
         )
-        seconds = self._context.metrics.stage_seconds
-        seconds.labels("load").observe(rendered.load_s)
-        seconds.labels("inference").observe(rendered.inference_s)
-        seconds.labels("encode").observe(encoded - begun)
-        seconds.labels("upload").observe(clock.monotonic() - encoded)
+        stage = self._context.metrics.stage
+        stage["load"].observe(rendered.load_s)
+        stage["inference"].observe(rendered.inference_s)
+        stage["encode"].observe(encoded - begun)
+        stage["upload"].observe(clock.monotonic() - encoded)
         return _Stored(rendered, result, encoded - begun, clock.monotonic() - encoded)
 
     async def _upload(self, content: bytes, content_type: str) -> bool:
@@ -147,7 +147,7 @@ class FinishingStage:
         write = TerminalWrite(name, self._claim.fence, operations, key)
         ending = await end_job(write, self._until, self._context)
         metrics = self._context.metrics
-        metrics.stage_seconds.labels("write").observe(self._context.clock.monotonic() - begun)
+        metrics.stage["write"].observe(self._context.clock.monotonic() - begun)
         if ending is Ending.ACCEPTED:
             metrics.jobs.labels(self._claim.resolved.model, reason.value).inc()
         log.info("job.ended", job=name, attempt=self._claim.fence.attempt, reason=reason, ending=ending.name)

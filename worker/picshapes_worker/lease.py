@@ -8,6 +8,7 @@ the resource version it last saw.
 import asyncio
 import random
 from collections.abc import Callable
+from typing import Final
 
 import structlog
 
@@ -24,6 +25,9 @@ from picshapes_crds.cluster import (
 from picshapes_crds.cluster.reflector import backoff_s
 from picshapes_crds.workers import LEASE_RENEWAL_S, LEASE_STALE_S, WorkerPod, lease_body, lease_renewal
 from picshapes_worker.patience import Patience
+
+RENEW_WITHIN_S: Final = 8.0
+"""A renewal that takes longer is made anew: a dead connection must not use up the 40 s."""
 
 log = structlog.get_logger(__name__)
 
@@ -80,10 +84,11 @@ class LeaseKeeper:
             if self._ends or not may_renew():
                 continue
             try:
-                await self._renew()
-            except ClusterError as error:
+                async with asyncio.timeout(RENEW_WITHIN_S):
+                    await self._renew()
+            except (ClusterError, TimeoutError) as error:
                 failures = min(failures + 1, 4)  # at most 3.2 s apart, 40 s before it counts as stale
-                log.warning("lease.retry", error=str(error))
+                log.warning("lease.retry", error=repr(error))
             else:
                 failures = 0
                 renewed()

@@ -42,6 +42,8 @@ class LeaseThread:
 
     def models_loaded(self, models: frozenset[str]) -> None:
         """Let the Lease say which models are in device memory."""
+        if models == self._models:
+            return  # waking the thread costs more than most of what is done for a quick job
         self._models = models
         if self._loop is not None and self._keeper is not None and not self.ended.done():
             self._loop.call_soon_threadsafe(self._keeper.models_loaded, models)

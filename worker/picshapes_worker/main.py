@@ -5,6 +5,7 @@ import sys
 from typing import TextIO
 
 import structlog
+import uvloop
 from kubernetes.aio.config import ConfigException
 
 from picshapes_crds import logs
@@ -35,7 +36,8 @@ def main(errors: TextIO = sys.stderr) -> int:
         return EXIT_WRONG_SETTINGS
     logs.configure("worker", form=settings.log_format, level=settings.log_level)
     try:
-        asyncio.run(run_worker(settings, catalogue, models, store))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(run_worker(settings, catalogue, models, store))
     except ConfigException as error:
         errors.write(f"picshapes_worker: can't find the API server: {error}\n")
         return EXIT_WRONG_SETTINGS

@@ -1,10 +1,12 @@
 """What a worker counts, for Prometheus. The registry is passed in; labels are bounded by the catalogue."""
 
 from collections.abc import Iterable
+from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-_SECONDS = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30, 60, 120, 300, 600)
+STAGES: Final = ("load", "inference", "encode", "upload", "write")
+_SECONDS: Final = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30, 60, 120, 300, 600)
 
 
 class Metrics:
@@ -17,13 +19,15 @@ class Metrics:
             ["model", "reason"],
             registry=registry,
         )
-        self.stage_seconds = Histogram(
+        stages = Histogram(
             "picshapes_worker_stage_seconds",
-            "Seconds of each stage of a job: load, inference, encode, upload, write.",
+            "Seconds of each stage of a job.",
             ["stage"],
             buckets=_SECONDS,
             registry=registry,
         )
+        self.stage = {stage: stages.labels(stage) for stage in STAGES}
+        """The histogram of each stage."""
         self.ready = Gauge(
             "picshapes_worker_ready", "1 while the operator may give this worker jobs.", registry=registry
         )
@@ -36,7 +40,8 @@ class Metrics:
         self.device_memory_mib = Gauge(
             "picshapes_worker_device_memory_mib", "Device memory that the pod's label declares.", registry=registry
         )
-        self.loaded = Gauge(
+        self._shown: frozenset[str] | None = None
+        self._loaded = Gauge(
             "picshapes_worker_model_loaded",
             "1 for each model in device memory now.",
             ["model"],
@@ -45,5 +50,8 @@ class Metrics:
 
     def show_loaded(self, served: Iterable[str], loaded: frozenset[str]) -> None:
         """Say of each model served whether it is in device memory."""
+        if loaded == self._shown:
+            return
+        self._shown = loaded
         for model in served:
-            self.loaded.labels(model).set(model in loaded)
+            self._loaded.labels(model).set(model in loaded)
