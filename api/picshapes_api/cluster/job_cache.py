@@ -39,6 +39,12 @@ class CachedJob:
         return str((self.resource.get("status") or {}).get("phase", "Pending"))
 
     @property
+    def is_new(self) -> bool:
+        """Whether nothing has happened to it since it was created."""
+        status = self.resource.get("status") or {}
+        return self.phase == "Pending" and not status.get("attempt") and self.may_be_cancelled
+
+    @property
     def ended(self) -> bool:
         """Whether the phase is a terminal one."""
         return self.phase in _TERMINAL
@@ -96,6 +102,8 @@ class JobCache:
         self._changes = Changes()
         self.changed = asyncio.Event()
         """Set while there is something to take."""
+        self.recorded: dict[str, str] = {}
+        """Uids of new resources that this process has written into their rows: the mirror need not."""
         self.unfinished = 0
         """Jobs of the API in the cluster that have not ended."""
         self.unfinished_of: Counter[str] = Counter()

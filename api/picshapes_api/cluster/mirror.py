@@ -91,6 +91,9 @@ class Mirror:
         for job_id, job in changes.seen.items():
             if not is_api_job(job.resource):
                 continue
+            recorded = self._cache.recorded.pop(job_id, None)
+            if recorded == job.uid and job.is_new:
+                continue
             if job.ended:
                 closings.append(_end(job_id, job))
                 self._expire(job_id, job)

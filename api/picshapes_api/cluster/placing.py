@@ -176,6 +176,7 @@ class Placer:
                 log.warning("job.record.later", jobs=len(batch), error=str(error))
                 return
             for seen in batch:
+                self._cache.recorded[seen.job_id] = seen.resource_uid
                 standing = standings.get(seen.job_id)
                 if standing is not None and (standing.cancel_requested or standing.closed):
                     await cancel_resource(self._cluster, self._namespace, seen.job_id)

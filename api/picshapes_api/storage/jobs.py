@@ -247,22 +247,26 @@ async def _replay(session: Session, new: NewJob) -> Accepted:
 
 
 async def _observe(session: Session, seen: Sighting) -> Standing | None:
-    await session.fetch(
-        "UPDATE jobs SET resource_uid = $2 WHERE id = $1 AND closed_at_ms IS NULL AND resource_uid IS NULL",
-        seen.job_id,
-        seen.resource_uid,
-    )
-    if seen.outcome is not None:
-        await session.fetch(
-            "UPDATE jobs SET status = $3, attempt = $4, started_at_ms = $5"
-            " WHERE id = $1 AND closed_at_ms IS NULL AND resource_uid = $2",
+    if seen.outcome is None:
+        row = await session.fetch_one(
+            "UPDATE jobs SET resource_uid = COALESCE(resource_uid, $2) WHERE id = $1 AND closed_at_ms IS NULL"
+            " RETURNING cancel_requested, closed_at_ms",
+            seen.job_id,
+            seen.resource_uid,
+        )
+    else:
+        row = await session.fetch_one(
+            "UPDATE jobs SET resource_uid = $2, status = $3, attempt = $4, started_at_ms = $5"
+            " WHERE id = $1 AND closed_at_ms IS NULL AND (resource_uid IS NULL OR resource_uid = $2)"
+            " RETURNING cancel_requested, closed_at_ms",
             seen.job_id,
             seen.resource_uid,
             seen.outcome.status,
             seen.outcome.attempt,
             seen.outcome.started_at_ms,
         )
-    row = await session.fetch_one("SELECT cancel_requested, closed_at_ms FROM jobs WHERE id = $1", seen.job_id)
+    if row is None:  # it has ended, or another resource of this name is its own
+        row = await session.fetch_one("SELECT cancel_requested, closed_at_ms FROM jobs WHERE id = $1", seen.job_id)
     return None if row is None else Standing(bool(row["cancel_requested"]), row["closed_at_ms"] is not None)
 
 

@@ -13,7 +13,7 @@ from picshapes_api.services import Services
 from picshapes_api.storage.database import DatabaseUnavailableError
 from picshapes_api.web import administration, catalogue, description, health, jobs, results, users
 from picshapes_api.web.answers import error_answer, json_answer
-from picshapes_api.web.observing import Observer
+from picshapes_api.web.observing import Observer, request_id
 
 MAX_BODY_BYTES: Final = 256 * 1024
 """Two prompts of 4,000 characters, each escaped to 12 bytes, and room."""
@@ -52,7 +52,7 @@ def _known(_: Request, error: ApiError) -> HTTPResponse:
 
 
 def _unavailable(request: Request, error: Exception) -> HTTPResponse:
-    log.error("request.unavailable", path=request.path, error=str(error))
+    log.error("request.unavailable", request_id=request_id(request), path=request.path, error=str(error))
     return error_answer(ServiceUnavailableError())
 
 
@@ -66,5 +66,5 @@ def _http(_: Request, error: SanicException) -> HTTPResponse:
 
 
 def _unknown(request: Request, error: Exception) -> HTTPResponse:
-    log.error("request.failed", path=request.path, exc_info=error)
+    log.error("request.failed", request_id=request_id(request), path=request.path, exc_info=error)
     return error_answer(ApiError())

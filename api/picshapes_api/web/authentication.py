@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from functools import wraps
 from typing import Any
 
+import structlog
 from sanic import HTTPResponse, Request
 
 from picshapes_api.core.accounts import Account, Role
@@ -51,7 +52,8 @@ def for_everyone(handler: Handler) -> Handler:
 
     @wraps(handler)
     async def bounded(request: Request, **path: Any) -> HTTPResponse:
-        await bound_address(request)
+        if services_of(request).exposure.trusted_proxies:
+            await bound_address(request)
         return await handler(request, **path)
 
     return bounded
@@ -59,6 +61,7 @@ def for_everyone(handler: Handler) -> Handler:
 
 async def account_of(request: Request) -> Account:
     """Return the user whose key the request carries; `UnauthorizedError` when there is none."""
+    structlog.contextvars.bind_contextvars(request_id=request.ctx.id)
     key = bearer_key(request.headers.get("authorization"))
     accounts = services_of(request).accounts
     who = await accounts.authenticate(key) if key is not None else None

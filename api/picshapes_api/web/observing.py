@@ -36,9 +36,8 @@ class Observer:
             registry=registry,
         )
         self._prefix, self._number = secrets.token_hex(4), itertools.count()
-        # A child of a metric costs a lookup under a lock: the few there are, are kept.
-        self._counted: dict[tuple[str, str, int], Any] = {}
-        self._timed: dict[tuple[str, str], Any] = {}
+        # Looking up a metric's child takes longer than counting in it: the few there are, are kept.
+        self._children: dict[tuple[str, object, int], tuple[Counter, Histogram]] = {}
 
     def attach(self, app: Sanic[Any, Any]) -> None:
         """Observe the requests of this application."""
@@ -51,7 +50,6 @@ class Observer:
         given = request.headers.get("x-request-id")
         decent = given is not None and 0 < len(given) <= LONGEST_ID and given.isascii() and given.isprintable()
         request.ctx.id = given if decent else f"{self._prefix}-{next(self._number):x}"
-        structlog.contextvars.bind_contextvars(request_id=request.ctx.id)
 
     def end(self, request: Request, response: BaseHTTPResponse) -> None:
         """Count, time and log the answer."""
@@ -60,18 +58,29 @@ class Observer:
             return  # refused before it was a request
         seconds = time.perf_counter() - began
         response.headers["X-Request-ID"] = request.ctx.id
-        method = request.method if request.method in _METHODS else "other"
+        method, status = request.method, response.status
+        if request.route is None and method not in _METHODS:
+            method = "other"
         route = f"/{request.route.path}" if request.route else "unknown"
-        self._count(method, route, response.status, seconds)
-        level = log.debug if method in _QUIET and response.status < 500 else log.info  # noqa: PLR2004 - an HTTP status
-        level("request", method=method, path=request.path, status=response.status, ms=round(seconds * 1000, 1))
-
-    def _count(self, method: str, route: str, status: int, seconds: float) -> None:
-        counted = self._counted.get((method, route, status))
-        if counted is None:
-            counted = self._counted[method, route, status] = self._requests.labels(method, route, str(status))
+        counted, timed = self._children.get((method, route, status)) or self._child(method, route, status)
         counted.inc()
-        timed = self._timed.get((method, route))
-        if timed is None:
-            timed = self._timed[method, route] = self._seconds.labels(method, route)
         timed.observe(seconds)
+        if method not in _QUIET or status >= 500:  # noqa: PLR2004 - an HTTP status
+            log.info(
+                "request",
+                request_id=request.ctx.id,
+                method=method,
+                path=request.path,
+                status=status,
+                ms=round(seconds * 1000, 1),
+            )
+
+    def _child(self, method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+        pair = self._requests.labels(method, route, str(status)), self._seconds.labels(method, route)
+        self._children[method, route, status] = pair
+        return pair
+
+
+def request_id(request: Request) -> str | None:
+    """Return the id of a request, if it got far enough to have one."""
+    return getattr(request.ctx, "id", None)
