@@ -57,7 +57,7 @@ class ApiClient:
 
     def submit(self, request: dict[str, Any]) -> Job:
         """Create a job. Raises `ApiError`."""
-        return self._json("POST", "/api/v1/jobs", json=request)
+        return self.call("POST", "/api/v1/jobs", json=request)
 
     def watch(self, job_id: str, timeout_s: float, sleep: Callable[[float], None] = time.sleep) -> Iterator[Job]:
         """Yield the job again and again until it has ended; the last one is completed.
@@ -66,7 +66,7 @@ class ApiClient:
         """
         give_up = time.monotonic() + timeout_s
         while True:
-            job = self._json("GET", f"/api/v1/jobs/{job_id}")
+            job = self.call("GET", f"/api/v1/jobs/{job_id}")
             yield job
             if job["status"] == "completed":
                 return
@@ -79,13 +79,14 @@ class ApiClient:
 
     def download(self, url: str) -> bytes:
         """Return the picture at a result URL. Raises `ApiError`."""
-        return self._call("GET", url).content
+        return self._send("GET", url).content
 
-    def _json(self, method: str, url: str, **request: Any) -> Job:
-        answer: Job = self._call(method, url, **request).json()
+    def call(self, method: str, url: str, **request: Any) -> Job:
+        """Return the JSON object that a call answers with. Raises `ApiError`."""
+        answer: Job = self._send(method, url, **request).json()
         return answer
 
-    def _call(self, method: str, url: str, **request: Any) -> httpx.Response:
+    def _send(self, method: str, url: str, **request: Any) -> httpx.Response:
         try:
             response = self._http.request(method, url, follow_redirects=True, **request)
         except httpx.HTTPError as error:

@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -13,25 +13,30 @@ from picshapes_cli.api_client import Access, ApiClient, ApiError, Job
 from picshapes_cli.up.options import Layout, default_folder
 
 URL_VARIABLE: Final = "PICSHAPES_URL"
-KEY_VARIABLE: Final = "PICSHAPES_API_KEY"
 
 
-def find_access(url: str | None, key: str | None, environment: Mapping[str, str] = os.environ) -> Access:
+def find_access(
+    url: str | None,
+    key: str | None,
+    *,
+    role: Literal["api", "admin"] = "api",
+    environment: Mapping[str, str] = os.environ,
+) -> Access:
     """Return the API to use: options, then the environment, then a `picshapes up` that runs on this machine.
 
     Raises `ApiError` with what to do when there is none.
     """
-    url, key = url or environment.get(URL_VARIABLE), key or environment.get(KEY_VARIABLE)
+    variable = f"PICSHAPES_{role.upper()}_KEY"
+    url, key = url or environment.get(URL_VARIABLE), key or environment.get(variable)
     if url and key:
         return Access(url, key)
     try:
         ready = json.loads(Layout(default_folder()).ready.read_bytes())
     except FileNotFoundError:
-        what = (
-            f"name an API with --url and --key (or {URL_VARIABLE} and {KEY_VARIABLE}), or start one: picshapes up"
-        )
-        raise ApiError(what, "NO_API") from None
-    return Access(url or ready["api_url"], key or ready["api_key"])
+        variables = f"{URL_VARIABLE} and {variable}"
+        message = f"name an API with --url and --key (or {variables}), or start one: picshapes up"
+        raise ApiError(message, "NO_API") from None
+    return Access(url or ready["api_url"], key or ready[f"{role}_key"])
 
 
 def generate(access: Access, request: dict[str, Any], target: Path, console: Console, timeout_s: float) -> Job:

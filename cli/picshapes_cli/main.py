@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from picshapes_cli import admin
 from picshapes_cli.api_client import Access
 from picshapes_cli.bench.jobs import bench_jobs
 from picshapes_cli.controlplane.binaries import Binaries, ensure_binaries
@@ -27,6 +28,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Self-hosted AI image generation on Kubernetes.",
 )
+
+app.add_typer(admin.app, name="admin")
 
 JOB_TIMEOUT_S: Final = 600.0
 

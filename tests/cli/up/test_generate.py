@@ -22,9 +22,10 @@ def test_options_go_before_the_environment_and_both_before_the_ready_file(
     (tmp_path / "picshapes" / "ready.json").write_text(ready)
     environment = {"PICSHAPES_URL": "http://environment", "PICSHAPES_API_KEY": "uk_environment"}
 
-    assert find_access("http://option", "uk_option", environment) == Access("http://option", "uk_option")
-    assert find_access(None, None, environment) == Access("http://environment", "uk_environment")
-    assert find_access(None, None, {}) == Access("http://ready", "uk_ready")
+    option = Access("http://option", "uk_option")
+    assert find_access("http://option", "uk_option", environment=environment) == option
+    assert find_access(None, None, environment=environment) == Access("http://environment", "uk_environment")
+    assert find_access(None, None, environment={}) == Access("http://ready", "uk_ready")
 
 
 def test_with_no_api_in_sight_it_says_how_to_name_or_start_one(
@@ -33,7 +34,7 @@ def test_with_no_api_in_sight_it_says_how_to_name_or_start_one(
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
 
     with pytest.raises(ApiError, match="or start one: picshapes up") as refused:
-        find_access(None, None, {})
+        find_access(None, None, environment={})
     assert refused.value.code == "NO_API"
 
 
