@@ -34,7 +34,7 @@ WORKER_RULES: Final[Rules] = [
     _rule(GROUP, PLURAL, "get list watch"),
     _rule(GROUP, f"{PLURAL}/status", "patch"),
     _rule("", "pods", "get patch"),
-    _rule("coordination.k8s.io", "leases", "get create patch delete"),
+    _rule("coordination.k8s.io", "leases", "get create patch"),
 ]
 
 PARTS: Final[dict[str, Rules]] = {"api": API_RULES, "operator": OPERATOR_RULES, "worker": WORKER_RULES}

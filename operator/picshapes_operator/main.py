@@ -27,7 +27,7 @@ from picshapes_operator import feeds, handlers
 from picshapes_operator.collector import StateCollector
 from picshapes_operator.loop import Loop
 from picshapes_operator.metrics import Metrics
-from picshapes_operator.probes import probes, serve
+from picshapes_operator.probes import PortTakenError, probes, serve
 from picshapes_operator.settings import Settings
 from picshapes_operator.state import ClusterState
 from picshapes_operator.writer import Writer
@@ -151,7 +151,7 @@ def main() -> int:
         logging.getLogger("kopf.objects").setLevel(logging.WARNING)  # a line an event otherwise
         with suppress(asyncio.CancelledError):
             uvloop.run(_main(settings, catalogue))
-    except (ValidationError, InvalidCatalogueError, ConfigException) as error:
+    except (ValidationError, InvalidCatalogueError, ConfigException, PortTakenError) as error:
         sys.stderr.write(f"picshapes operator: {error}\n")
         return 2
     return 0

@@ -29,9 +29,19 @@ def probes(registry: CollectorRegistry, *, healthy: Check, ready: Check) -> web.
     return application
 
 
+class PortTakenError(Exception):
+    """The probes' port can't be had."""
+
+
 async def serve(application: web.Application, host: str, port: int) -> web.AppRunner:
-    """Start serving; the caller closes the runner."""
+    """Start serving; the caller closes the runner. Raises `PortTakenError`."""
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()
-    await web.TCPSite(runner, host, port).start()
+    try:
+        await web.TCPSite(runner, host, port).start()
+    except OSError as error:
+        await runner.cleanup()
+        raise PortTakenError(
+            f"can't serve probes at {host}:{port} ({error.strerror}): set PICSHAPES_PROBE_PORT to another"
+        ) from error
     return runner

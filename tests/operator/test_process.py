@@ -68,3 +68,22 @@ async def test_it_says_in_one_sentence_what_is_wrong_with_its_settings(tmp_path:
         assert child.log.tail() == (
             "picshapes operator: can't read the catalogue /nowhere/catalogue.yaml: No such file or directory"
         )
+
+
+async def test_wrong_settings_are_told_in_one_sentence_each(control_plane: ControlPlane, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        told = {
+            "can't serve probes at 127.0.0.1": {"PICSHAPES_PROBE_PORT": str(port)},
+            "can't read the catalogue /none.yaml: No such file or directory": {
+                "PICSHAPES_CATALOGUE": "/none.yaml"
+            },
+        }
+        for sentence, wrong in told.items():
+            env = os.environ | {"PICSHAPES_KUBECONFIG": str(control_plane.admin_kubeconfig)} | wrong
+            argv = [sys.executable, "-m", "picshapes_operator"]
+            async with Children() as children:
+                child = await children.start(ChildSpec("operator", argv, tmp_path / "wrong.log", env=env))
+                assert await child.wait() == 2
+            assert sentence in child.log.tail()
+            assert "Traceback" not in child.log.tail()

@@ -14,7 +14,7 @@ import yaml
 from picshapes_cli.controlplane.private_files import write_private_file
 from picshapes_cli.up.cluster import WORKER_ACCOUNT
 from picshapes_crds.clock import Clock, rfc3339
-from picshapes_crds.cluster import PODS, ClusterError, ConflictError, Json, NotFoundError, Scope
+from picshapes_crds.cluster import LEASES, PODS, ClusterError, ConflictError, Json, NotFoundError, Scope
 from picshapes_crds.cluster.kube import KubeCluster
 from picshapes_crds.names import COMPONENT_LABEL, COMPONENT_WORKER
 
@@ -74,9 +74,14 @@ class WorkerPods:
         return await self._cluster.create(PODS, self._namespace, pod_body(name))
 
     async def delete(self, name: str, uid: str) -> None:
-        """Delete a worker's pod, if it is still there."""
+        """Delete a worker's pod and its Lease, as far as they are still there.
+
+        Where a controller manager runs, the Lease would go with the pod that owns it; here none does.
+        """
         try:
             await self._cluster.delete(PODS, self._namespace, name, uid, grace_s=0)
+            lease = await self._cluster.get(LEASES, self._namespace, name)
+            await self._cluster.delete(LEASES, self._namespace, name, lease["metadata"]["uid"])
         except (NotFoundError, ConflictError):
             return
 
