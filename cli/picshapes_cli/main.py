@@ -1,26 +1,22 @@
 """`picshapes`: the command line. Each command reads its options, calls one module and shows what came of it."""
 
 import asyncio
-import signal
 import tempfile
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import Annotated, Any, Final
 
 import typer
 
 from picshapes_cli import admin
 from picshapes_cli.api_client import Access
-from picshapes_cli.bench.jobs import bench_jobs
+from picshapes_cli.bench import commands as bench
 from picshapes_cli.controlplane.binaries import Binaries, ensure_binaries
 from picshapes_cli.generate import find_access, generate
 from picshapes_cli.shown import console, errors_shown
+from picshapes_cli.signals import until_signalled
 from picshapes_cli.up.options import Engine, UpOptions, default_folder
 from picshapes_cli.up.stack import Running, running
 from picshapes_crds import logs
-
-if TYPE_CHECKING:
-    from picshapes_cli.bench.report import Figure
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -30,6 +26,7 @@ app = typer.Typer(
 )
 
 app.add_typer(admin.app, name="admin")
+app.add_typer(bench.app, name="bench")
 
 JOB_TIMEOUT_S: Final = 600.0
 
@@ -48,20 +45,6 @@ def _request(**fields: Any) -> dict[str, Any]:
 def _binaries(options: UpOptions) -> Binaries | None:
     # In the main thread, before any loop runs: a build takes minutes, and Ctrl-C must end it.
     return None if options.kubeconfig else ensure_binaries()
-
-
-def _until_signalled(main: Callable[[], Awaitable[None]]) -> None:
-    """Run `main` until it ends or Ctrl-C or SIGTERM cancels it; what it started is stopped in both cases."""
-
-    async def guarded() -> None:
-        task, loop = asyncio.ensure_future(main()), asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, task.cancel)
-        await asyncio.wait({task})
-        if not task.cancelled():
-            task.result()
-
-    asyncio.run(guarded())
 
 
 @app.command()
@@ -99,7 +82,7 @@ def up(  # noqa: PLR0913, PLR0917 - each option is a parameter
     logs.configure("up", form="text", level="WARNING")
     with errors_shown():
         binaries = _binaries(options)
-        _until_signalled(lambda: main(binaries))
+        until_signalled(lambda: main(binaries))
     console.print("PicShapes has stopped.")
 
 
@@ -160,33 +143,9 @@ def demo(
     with errors_shown(), tempfile.TemporaryDirectory(prefix="picshapes-demo-") as folder:
         options = UpOptions(folder=Path(folder), port=0, durable=False)
         binaries = _binaries(options)
-        _until_signalled(lambda: main(options, binaries))
+        until_signalled(lambda: main(options, binaries))
 
 
 def _tell_picture(job: dict[str, Any], out: Path) -> None:
     size = f"{job['width']} by {job['height']} px"
     console.print(f"{size}, {job['model']}, seed {job['seed']}: [bold]{out.absolute()}[/bold]")
-
-
-bench = typer.Typer(no_args_is_help=True, help="Measure figures as ratios of two things in one run.")
-app.add_typer(bench, name="bench")
-
-
-@bench.command("jobs")
-def bench_jobs_command(
-    json_only: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,  # noqa: FBT002 - a flag
-    count: Annotated[int, typer.Option(min=1, help="Jobs a run.")] = 1000,
-    workers: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 2,
-) -> None:
-    """Jobs a second from POST to Completed with the null engine, against what the API server itself allows."""
-    figures: list[Figure] = []
-
-    async def main(folder: Path, binaries: Binaries) -> None:
-        figures.append(await bench_jobs(folder, binaries, count, workers, console.print))
-
-    logs.configure("bench", form="text", level="WARNING")
-    with errors_shown(), tempfile.TemporaryDirectory(prefix="picshapes-bench-") as folder:
-        binaries = ensure_binaries()
-        _until_signalled(lambda: main(Path(folder), binaries))
-    for figure in figures:
-        typer.echo(figure.json() if json_only else figure.line())

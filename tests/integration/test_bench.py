@@ -3,6 +3,7 @@
 import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,13 +12,39 @@ from .stack import PICSHAPES
 
 @pytest.mark.usefixtures("binaries")
 def test_bench_jobs_prints_one_json_object_with_a_ratio_to_its_baseline(tmp_path: Path) -> None:
-    argv = [str(PICSHAPES), "bench", "jobs", "--json", "--count", "10", "--workers", "1"]
-    done = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False)
-    assert done.returncode == 0, done.stderr
-
-    figure = json.loads(done.stdout)
+    figure = measured(tmp_path, "jobs", "--count", "10", "--workers", "1")
     assert figure["name"] == "jobs"
     assert figure["unit"] == "jobs/s"
+    assert "also" not in figure
+
+
+@pytest.mark.usefixtures("binaries")
+def test_bench_http_prints_one_json_object_with_the_figure_of_gets_and_also_that_of_posts(tmp_path: Path) -> None:
+    gets = measured(tmp_path, "http", "--count", "10")
+    assert gets["name"] == "http"
+    assert gets["unit"] == "GET/s"
+    assert len(gets["details"]["runs"]) == 5
+    assert gets["details"]["bench_cores"] > 0
+
+    (posts,) = gets["also"]
+    demand_ratio(posts)
+    assert posts["name"] == "http-post"
+    assert posts["unit"] == "POST/s"
+    assert posts["details"]["baseline_by_in_flight"].keys() == {"16", "64", "256"}
+    assert posts["details"]["cpu_ms_a_post"].keys() >= {"api", "bench", "kube-apiserver"}
+
+
+def measured(folder: Path, *arguments: str) -> dict[str, Any]:
+    """Run a benchmark and return what it printed."""
+    argv = [str(PICSHAPES), "bench", *arguments, "--json"]
+    done = subprocess.run(argv, cwd=folder, capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stderr
+    figure: dict[str, Any] = json.loads(done.stdout)
+    demand_ratio(figure)
+    return figure
+
+
+def demand_ratio(figure: dict[str, Any]) -> None:
     assert figure["value"] > 0
     assert figure["baseline"] > 0
     assert figure["ratio"] == pytest.approx(figure["value"] / figure["baseline"], abs=0.001)

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import aiohttp
 
+from picshapes_cli.bench.ground import BASELINE_NAMESPACE, bearer, lift_limits, make_baseline_namespace
 from picshapes_cli.bench.processor_time import per_job_ms, processor_times_s
 from picshapes_cli.bench.r0 import concurrently, r0
 from picshapes_cli.bench.report import Figure, this_machine
@@ -18,10 +19,8 @@ from picshapes_cli.up.stack import Running, Tell, running
 from picshapes_crds.clock import SystemClock
 from picshapes_crds.cluster import JOBS, Changed, Listed, Reflector, Scope
 from picshapes_crds.cluster.kube import KubeCluster
-from picshapes_crds.install import apply_all
 from picshapes_crds.phases import TERMINAL
 
-BASELINE_NAMESPACE: Final = "picshapes-bench"
 IN_FLIGHT: Final = 64
 RUNS: Final = 3
 TIMEOUT_S: Final = 300.0
@@ -39,11 +38,9 @@ async def bench_jobs(folder: Path, binaries: Binaries, count: int, workers: int,
         first_credits=RUNS * count,
     )
     async with running(options, binaries, tell) as state, await KubeCluster.connect(state.kubeconfig) as cluster:
-        await _lift_limits(state)
+        await lift_limits(state)
         tell(f"Measuring R0: {count} jobs, several times")
-        await apply_all(
-            cluster, [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": BASELINE_NAMESPACE}}]
-        )
+        await make_baseline_namespace(cluster)
         baseline, medians = await r0(cluster, BASELINE_NAMESPACE, count)
         tell(f"R0 is {baseline:.0f} jobs/s. Measuring POST to Completed")
         before = processor_times_s()
@@ -65,21 +62,6 @@ async def bench_jobs(folder: Path, binaries: Binaries, count: int, workers: int,
     )
 
 
-async def _lift_limits(state: Running) -> None:
-    """Let the first user post as fast as the parts can take it."""
-    async with aiohttp.ClientSession(state.api_url, raise_for_status=True) as http:
-        async with http.get("/api/v1/users/me", headers=_bearer(state.keys.user)) as answer:
-            user = (await answer.json())["id"]
-        change = {"limit_per_minute": 0, "limit_per_day": 0}
-        url = f"/api/v1/admin/users/{user}"
-        async with http.patch(url, json=change, headers=_bearer(state.keys.admin)):
-            pass  # an error has been raised
-
-
-def _bearer(key: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {key}"}
-
-
 async def _post_to_completed(state: Running, cluster: KubeCluster, count: int) -> float:
     """Return jobs a second from the first POST until the last of them is Completed."""
     ended: set[str] = set()
@@ -97,7 +79,7 @@ async def _post_to_completed(state: Running, cluster: KubeCluster, count: int) -
                     if len(ended) >= count:
                         all_ended.set()
 
-    headers = _bearer(state.keys.user)
+    headers = bearer(state.keys.user)
     connector = aiohttp.TCPConnector(limit=IN_FLIGHT)
     async with aiohttp.ClientSession(state.api_url, headers=headers, connector=connector) as http:
 

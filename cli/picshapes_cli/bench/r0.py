@@ -59,17 +59,33 @@ async def r0(cluster: KubeCluster, namespace: str, count: int) -> tuple[float, d
     async def life(_: int) -> None:
         await _live_and_die(cluster, namespace, resolved)
 
+    return await _best_median(count, life)
+
+
+async def creates(cluster: KubeCluster, namespace: str, count: int) -> tuple[float, dict[str, float]]:
+    """Return how many of R0's objects a second are created when nothing else is done, measured like R0."""
+
+    async def create(_: int) -> None:
+        await cluster.create(JOBS, namespace, _body(str(uuid.uuid4())))
+
+    return await _best_median(count, create)
+
+
+async def _best_median(count: int, one: Callable[[int], Awaitable[None]]) -> tuple[float, dict[str, float]]:
     medians = {}
     for in_flight in IN_FLIGHT:
-        runs = [await concurrently(count, in_flight, life) for _ in range(RUNS)]
+        runs = [await concurrently(count, in_flight, one) for _ in range(RUNS)]
         medians[str(in_flight)] = round(statistics.median(runs), 1)
     return max(medians.values()), medians
 
 
+def _body(name: str) -> Json:
+    return {"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": name}, "spec": _SPEC.body()}
+
+
 async def _live_and_die(cluster: KubeCluster, namespace: str, resolved: Resolved) -> None:
     name = str(uuid.uuid4())
-    body: Json = {"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": name}, "spec": _SPEC.body()}
-    job = GenerationJob.parse(await cluster.create(JOBS, namespace, body))
+    job = GenerationJob.parse(await cluster.create(JOBS, namespace, _body(name)))
     claim = patches.claim(job, resolved, "worker-0", "process", _NOW)
     await cluster.merge_patch(JOBS, namespace, name, claim, "status")
     fence = patches.Fence(job.metadata.uid, "process", 1)

@@ -3,9 +3,9 @@
 import json
 import os
 import platform
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 
 @dataclass(frozen=True)
@@ -30,22 +30,33 @@ class Figure:
     machine: Machine
     goal: str
     details: dict[str, Any] = field(default_factory=dict)
+    also: tuple["Figure", ...] = ()
+    """Further figures of the same run, of the same form."""
 
     @property
     def ratio(self) -> float:
         """The value in terms of the baseline."""
         return self.value / self.baseline
 
-    def json(self) -> str:
-        """Return the figure as one JSON object."""
-        return json.dumps({**asdict(self), "ratio": round(self.ratio, 3)})
+    def beside(self, other: "Figure") -> Self:
+        """Return this figure with another one of the same run."""
+        return replace(self, also=(*self.also, other))
 
-    def line(self) -> str:
-        """Return the figure as one line for people."""
-        return (
-            f"{self.name}: {self.value:.1f} {self.unit}, baseline {self.baseline:.1f} {self.unit}, "
-            f"ratio {self.ratio:.2f} (goal {self.goal})"
+    def json(self) -> str:
+        """Return the figure as one JSON object, further figures in its list `also`."""
+        return json.dumps(self._fields())
+
+    def text(self) -> str:
+        """Return the figure for people, each one on a line."""
+        return "\n".join(
+            f"{one.name}: {one.value:.1f} {one.unit}, baseline {one.baseline:.1f} {one.unit}, "
+            f"ratio {one.ratio:.2f} (goal {one.goal})"
+            for one in (self, *self.also)
         )
+
+    def _fields(self) -> dict[str, Any]:
+        own = asdict(self) | {"ratio": round(self.ratio, 3), "also": [one._fields() for one in self.also]}
+        return own if self.also else {name: value for name, value in own.items() if name != "also"}
 
 
 def this_machine() -> Machine:

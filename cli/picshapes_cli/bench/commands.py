@@ -1,0 +1,53 @@
+"""`picshapes bench …`: one command a figure, each with a folder and a control plane of its own."""
+
+import tempfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from picshapes_cli.bench.http import MOST_POSTS, bench_http
+from picshapes_cli.bench.jobs import bench_jobs
+from picshapes_cli.bench.report import Figure
+from picshapes_cli.controlplane.binaries import Binaries, ensure_binaries
+from picshapes_cli.shown import console, errors_shown
+from picshapes_cli.signals import until_signalled
+from picshapes_crds import logs
+
+app = typer.Typer(no_args_is_help=True, help="Measure figures as ratios of two things in one run.")
+
+JsonOnly = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+@app.command("jobs")
+def jobs_command(
+    json_only: JsonOnly = False,  # noqa: FBT002 - a flag
+    count: Annotated[int, typer.Option(min=1, help="Jobs a run.")] = 1000,
+    workers: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 2,
+) -> None:
+    """Jobs a second from POST to Completed with the null engine, against what the API server itself allows."""
+    _show(lambda folder, binaries: bench_jobs(folder, binaries, count, workers, console.print), json_only)
+
+
+@app.command("http")
+def http_command(
+    json_only: JsonOnly = False,  # noqa: FBT002 - a flag
+    count: Annotated[int, typer.Option(min=1, max=MOST_POSTS, help="POSTs a run; ten times as many GETs.")] = 1000,
+) -> None:
+    """GET of a job against a bare Sanic handler; POST against bare creates (in the list `also` of the JSON)."""
+    _show(lambda folder, binaries: bench_http(folder, binaries, count, console.print), json_only)
+
+
+def _show(measure: Callable[[Path, Binaries], Awaitable[Figure]], json_only: bool) -> None:  # noqa: FBT001 - the flag
+    figures: list[Figure] = []
+
+    async def main(folder: Path, binaries: Binaries) -> None:
+        figures.append(await measure(folder, binaries))
+
+    logs.configure("bench", form="text", level="WARNING")
+    with errors_shown(), tempfile.TemporaryDirectory(prefix="picshapes-bench-") as folder:
+        binaries = ensure_binaries()
+        until_signalled(lambda: main(Path(folder), binaries))
+    for figure in figures:
+        typer.echo(figure.json() if json_only else figure.text())
