@@ -3,7 +3,7 @@
 A latent pixel stands for 32x32 px, seen as 8x8 means of 4x4 px, of which it keeps the 16 principal
 components over a seeded sample of scenes. Being linear it needs no training, blurs instead of breaking
 when a transformer is a little off, and lets every training step see fresh scenes; the VAE's decoder
-learns to draw crisp shapes from it and the VAE's encoder to repeat it.
+learns to draw crisp shapes from it. The VAE's encoder stays untrained: drawing from text never runs it.
 """
 
 from dataclasses import dataclass
