@@ -50,9 +50,8 @@ async def load(target: Target, count: int) -> float:
     connections: list[_Connection] = []
     try:
         for _ in range(min(CONNECTIONS, count)):
-            connections.append(
-                (await loop.create_connection(lambda: _Connection(run), "127.0.0.1", target.port))[1]
-            )
+            _, connection = await loop.create_connection(lambda: _Connection(run), "127.0.0.1", target.port)
+            connections.append(connection)
         began = time.perf_counter()
         for connection in connections:
             connection.send_next()
