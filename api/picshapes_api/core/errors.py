@@ -5,6 +5,16 @@ from typing import Any, ClassVar, Final
 
 JSON = dict[str, Any]
 
+INVALID_REQUEST: Final = "INVALID_REQUEST"
+INVALID_MODEL: Final = "INVALID_MODEL"
+INVALID_TIER: Final = "INVALID_TIER"
+TIER_LIMIT_EXCEEDED: Final = "TIER_LIMIT_EXCEEDED"
+FAULT_CODES: Final = (INVALID_REQUEST, INVALID_MODEL, INVALID_TIER, TIER_LIMIT_EXCEEDED)
+"""What a field of a request can be at fault with."""
+
+HTTP_CODES: Final = {405: "METHOD_NOT_ALLOWED", 408: "REQUEST_TIMEOUT", 413: "BODY_TOO_LARGE"}
+"""What is refused before it is anyone's request, by HTTP status."""
+
 
 class ApiError(Exception):
     """A request that can't be served. `code` is part of the contract; `extra` are further fields of the body."""
@@ -117,7 +127,6 @@ class ConflictError(ApiError):
     """The request contradicts what is already there."""
 
     status = 409
-    code = "CONFLICT"
 
 
 class IdempotencyConflictError(ConflictError):
@@ -187,9 +196,6 @@ class ServiceUnavailableError(ApiError):
     def headers(self) -> dict[str, str]:
         """Say when to come back."""
         return {"Retry-After": "5"}
-
-
-INVALID_REQUEST: Final = "INVALID_REQUEST"
 
 
 @dataclass(frozen=True)

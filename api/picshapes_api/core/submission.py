@@ -10,7 +10,7 @@ from typing import Any, Final
 from pydantic import ValidationInfo, field_validator
 
 from picshapes_api.core.bodies import Body, OptionalInteger, OptionalText, label, read_body, refused
-from picshapes_api.core.errors import INVALID_REQUEST
+from picshapes_api.core.errors import INVALID_MODEL, INVALID_REQUEST, INVALID_TIER, TIER_LIMIT_EXCEEDED
 from picshapes_crds.catalogue import Catalogue
 from picshapes_crds.resource import MAX_SEED, OutputFormat
 
@@ -19,7 +19,7 @@ LEAST_SIDE_PX: Final = 64
 TTL_S: Final = 3600
 """Seconds for which a finished job of the API stays in the cluster."""
 
-_CODES: Final = {"model": "INVALID_MODEL", "tier": "INVALID_TIER"}
+_CODES: Final = {"model": INVALID_MODEL, "tier": INVALID_TIER}
 
 
 class JobRequest(Body):
@@ -53,14 +53,14 @@ class JobRequest(Body):
     @classmethod
     def _known_model(cls, value: str, info: ValidationInfo) -> str:
         if value not in _catalogue(info).models:
-            raise refused("INVALID_MODEL", "Invalid model")
+            raise refused(INVALID_MODEL, "Invalid model")
         return value
 
     @field_validator("tier")
     @classmethod
     def _known_tier(cls, value: str, info: ValidationInfo) -> str:
         if value not in _catalogue(info).tiers:
-            raise refused("INVALID_TIER", "Invalid tier")
+            raise refused(INVALID_TIER, "Invalid tier")
         return value
 
     @field_validator("width", "height")
@@ -74,7 +74,7 @@ class JobRequest(Body):
             catalogue = _catalogue(info)
             model = catalogue.models[info.data["model"] or catalogue.default_model]
             if value > model.max_side_px[info.data["tier"] or catalogue.default_tier]:
-                raise refused("TIER_LIMIT_EXCEEDED", f"{name} exceeds tier maximum")
+                raise refused(TIER_LIMIT_EXCEEDED, f"{name} exceeds tier maximum")
         return value
 
     @field_validator("seed")

@@ -7,7 +7,13 @@ from sanic import HTTPResponse, Request, Sanic
 from sanic.config import Config
 from sanic.exceptions import SanicException
 
-from picshapes_api.core.errors import INVALID_REQUEST, ApiError, NotFoundError, ServiceUnavailableError
+from picshapes_api.core.errors import (
+    HTTP_CODES,
+    INVALID_REQUEST,
+    ApiError,
+    NotFoundError,
+    ServiceUnavailableError,
+)
 from picshapes_api.pictures import StorageUnavailableError
 from picshapes_api.services import Services
 from picshapes_api.storage.database import DatabaseUnavailableError
@@ -17,8 +23,6 @@ from picshapes_api.web.observing import Observer, request_id
 
 MAX_BODY_BYTES: Final = 256 * 1024
 """Two prompts of 4,000 characters, each escaped to 12 bytes, and room."""
-
-_CODES: Final = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 408: "REQUEST_TIMEOUT", 413: "BODY_TOO_LARGE"}
 
 log = structlog.get_logger(__name__)
 
@@ -60,7 +64,7 @@ def _http(_: Request, error: SanicException) -> HTTPResponse:
     """Answer what Sanic itself refuses: unknown paths and methods, bodies too large, broken requests."""
     if error.status_code == 404:  # noqa: PLR2004 - an HTTP status
         return error_answer(NotFoundError())
-    code = _CODES.get(error.status_code, INVALID_REQUEST if error.status_code < 500 else ApiError.code)  # noqa: PLR2004 - as above
+    code = HTTP_CODES.get(error.status_code, INVALID_REQUEST if error.status_code < 500 else ApiError.code)  # noqa: PLR2004 - as above
     text = str(error) if error.status_code < 500 else ApiError.message  # noqa: PLR2004 - as above
     return json_answer({"error": text, "code": code}, error.status_code, dict(error.headers))
 
