@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from picshapes_crds.catalogue import Catalogue
 from picshapes_crds.phases import HELD, TERMINAL
 from picshapes_crds.resource import GenerationJob, Resolved
-from picshapes_operator.costs import Rates
-from picshapes_operator.fair_share import Usage
+from picshapes_crds.scheduling.costs import Rates, tier_weight
+from picshapes_crds.scheduling.fair_share import Usage
 
 if TYPE_CHECKING:
     from picshapes_operator.snapshot import JobId
@@ -33,8 +33,7 @@ class Accounting:
 
     def estimate(self, job: GenerationJob, resolved: Resolved) -> float:
         """Return the GPU-seconds that a claim of this job is charged with: less in a tier that costs more."""
-        seconds = self._rates.estimate_s(resolved, guided=bool(job.spec.negative_prompt))
-        return seconds / self._weight(resolved.tier)
+        return self._rates.cost_s(resolved, self._catalogue, guided=bool(job.spec.negative_prompt))
 
     def claimed(self, job: GenerationJob, resolved: Resolved, now: datetime) -> None:
         """Charge a claim that is being sent."""
@@ -64,13 +63,9 @@ class Accounting:
 
     def _settle(self, job: GenerationJob, now: datetime) -> None:
         self.released(job, now)
-        self._rates.learn(job)
         timings, resolved = job.status.timings, job.status.resolved
         if timings and resolved:
+            self._rates.learn(resolved, timings.inference_s, guided=bool(job.spec.negative_prompt))
             ended = job.status.completed_at or now
-            seconds = timings.inference_s / self._weight(resolved.tier)
+            seconds = timings.inference_s / tier_weight(resolved.tier, self._catalogue)
             self.usage.charge(owner_of(job), seconds, ended.timestamp())
-
-    def _weight(self, tier: str) -> int:
-        found = self._catalogue.tiers.get(tier)
-        return max(1, found.credits) if found else 1

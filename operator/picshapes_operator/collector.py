@@ -7,7 +7,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from picshapes_crds.clock import Clock
-from picshapes_operator.snapshot import Worker
+from picshapes_crds.scheduling.demand import Worker
 from picshapes_operator.state import ClusterState
 
 

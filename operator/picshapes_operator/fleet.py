@@ -11,9 +11,9 @@ from typing import Final
 
 from picshapes_crds.cluster import Json
 from picshapes_crds.names import COMPONENT_LABEL, COMPONENT_WORKER
+from picshapes_crds.scheduling.demand import Worker, worker_of
 from picshapes_crds.workers import LEASE_STALE_S, WorkerLease, WorkerPod, read_lease, read_pod
 from picshapes_operator.recover import Holder
-from picshapes_operator.snapshot import Worker
 
 WATCH_SILENCE_S: Final = 10.0
 """A lease watch that was silent for longer than this was not healthy: every lease gets its full time again."""
@@ -91,21 +91,12 @@ class Fleet:
         found = []
         for name, pod in self._pods.items():
             seen = self._leases.get(name)
-            if seen is None or pod.ended or pod.vram_mib is None:
+            if seen is None:
                 continue
             fresh = not self._stale(seen, monotonic)
-            found.append(
-                Worker(
-                    name=name,
-                    worker_id=seen.lease.worker_id,
-                    vram_mib=pod.vram_mib,
-                    profile=pod.profile or "",
-                    weights=pod.weights,
-                    loaded=seen.lease.loaded,
-                    held=held.get(seen.lease.worker_id, 0),
-                    accepting=pod.ready and not pod.terminating and fresh and bool(seen.lease.worker_id),
-                )
-            )
+            worker = worker_of(pod, seen.lease, fresh=fresh, held=held.get(seen.lease.worker_id, 0))
+            if worker:
+                found.append(worker)
         return found
 
     def holder(self, worker_name: str, worker_id: str, monotonic: float) -> Holder:

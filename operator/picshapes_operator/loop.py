@@ -8,11 +8,12 @@ from picshapes_crds.clock import Clock
 from picshapes_crds.leadership import Leadership
 from picshapes_crds.phases import Phase, Reason
 from picshapes_crds.resource import GenerationJob
+from picshapes_crds.scheduling.fit import PLACES
 from picshapes_operator.explanations import Explanations
 from picshapes_operator.metrics import Metrics
 from picshapes_operator.rebalance import rebalance
 from picshapes_operator.recover import Fail, Holder, Requeue, recover
-from picshapes_operator.schedule import PLACES, explained, schedule
+from picshapes_operator.schedule import explained, schedule
 from picshapes_operator.snapshot import Claim
 from picshapes_operator.state import ClusterState
 from picshapes_operator.writer import Writer

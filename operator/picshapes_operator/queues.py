@@ -11,22 +11,12 @@ from typing import Final
 
 from sortedcontainers import SortedDict, SortedList
 
-from picshapes_operator.snapshot import Demand, Head, JobId, Line, Queue
+from picshapes_crds.scheduling.demand import Demand
+from picshapes_crds.scheduling.turns import Ticket
+from picshapes_operator.snapshot import Head, JobId, Line, Queue
 
 MOST_OWNERS: Final = 64
 """Owners of one queue that one pass looks at; the others' turn comes in the next passes."""
-
-
-@dataclass(frozen=True)
-class Ticket:
-    """Where a job stands: its queue, its level, whose it is, and since when it waits."""
-
-    demand: Demand
-    level: int
-    owner: str
-    created_s: float
-    cost_s: float
-    """GPU-seconds that it is expected to take of its owner's share."""
 
 
 @dataclass

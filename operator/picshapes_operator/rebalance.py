@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from picshapes_operator.fit import Fit, fit
-from picshapes_operator.schedule import PLACES
-from picshapes_operator.snapshot import Demand, JobId, Worker
+from picshapes_crds.scheduling.demand import Demand, Worker
+from picshapes_crds.scheduling.fit import PLACES, Fit, fit
+from picshapes_operator.snapshot import JobId
 
 
 @dataclass(frozen=True)

@@ -9,23 +9,18 @@ fitting worker has a running one free.
 
 import heapq
 from collections.abc import Iterator, Sequence
-from typing import Final
 
-from picshapes_operator.fit import Fit, explain, fit
+from picshapes_crds.scheduling.demand import Demand, Worker
+from picshapes_crds.scheduling.fit import PLACES, Fit, fit, why
 from picshapes_operator.snapshot import (
     Claim,
-    Demand,
     Head,
     JobId,
     Line,
     Queue,
     Snapshot,
     Unschedulable,
-    Worker,
 )
-
-PLACES: Final = 2
-"""Jobs that a worker may hold: one runs, one waits."""
 
 _Place = tuple[int, bool, int, str]
 
@@ -121,9 +116,9 @@ def schedule(snapshot: Snapshot) -> list[Claim]:
 def explained(snapshot: Snapshot) -> list[Unschedulable]:
     """Say of the jobs at the queues' heads, which no worker has taken, why they wait."""
     return [
-        Unschedulable(head.job, *why)
+        Unschedulable(head.job, found.reason, found.message)
         for queue in snapshot.queues
-        for why in [explain(queue.demand, snapshot.workers)]
+        for found in [why(queue.demand, snapshot.workers)]
         for line in queue.lines
         for head in line.heads
     ]

@@ -1,41 +1,13 @@
 """What the scheduler decides on: plain values, taken from `ClusterState` at one moment."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from picshapes_crds.phases import Reason
+from picshapes_crds.scheduling.demand import Demand, Worker
 
 JobId = str
 """The uid of a job's resource: a job deleted and created again under its name is another one."""
-
-
-@dataclass(frozen=True, order=True)
-class Demand:
-    """What a job needs of a worker. Jobs of equal demand wait in one queue."""
-
-    model: str
-    weights: str
-    """Revision of the model's weights in the operator's catalogue."""
-    profile: str
-    min_vram_mib: int
-
-
-@dataclass(frozen=True)
-class Worker:
-    """A worker's process and what it offers."""
-
-    name: str
-    worker_id: str
-    vram_mib: int
-    profile: str
-    weights: Mapping[str, str] = field(hash=False)
-    """Revision of the weights, for each model that it serves."""
-    loaded: frozenset[str]
-    """Models that lie in its device memory now."""
-    held: int
-    """Jobs that it holds, claims in flight included."""
-    accepting: bool
-    """Ready, not terminating, and its lease is fresh."""
 
 
 @dataclass(frozen=True)

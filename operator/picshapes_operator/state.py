@@ -15,12 +15,13 @@ from picshapes_crds.clock import Clock
 from picshapes_crds.cluster import Json
 from picshapes_crds.phases import HELD, TERMINAL, Phase
 from picshapes_crds.resource import GenerationJob
+from picshapes_crds.scheduling.demand import Worker
 from picshapes_operator.accounting import Accounting, owner_of
 from picshapes_operator.expire import expires_at
 from picshapes_operator.fleet import Fleet
 from picshapes_operator.rebalance import HeldJob, WaitingClaim, behind_others
 from picshapes_operator.recover import due_at
-from picshapes_operator.snapshot import JobId, Snapshot, Worker
+from picshapes_operator.snapshot import JobId, Snapshot
 from picshapes_operator.timers import Timers
 from picshapes_operator.waiting import WaitingJobs
 

@@ -7,16 +7,15 @@ from typing import Final
 from picshapes_crds.catalogue import Catalogue
 from picshapes_crds.resolve import Refusal, resolve
 from picshapes_crds.resource import GenerationJob, Resolved
+from picshapes_crds.scheduling.demand import Demand, Worker, demand_of
+from picshapes_crds.scheduling.turns import AGED_LEVEL, AGES_AFTER_S, Ticket, is_raised
 from picshapes_operator.accounting import Accounting, owner_of
-from picshapes_operator.queues import Queues, Ticket
-from picshapes_operator.snapshot import Demand, JobId, Snapshot, Unschedulable, Worker
+from picshapes_operator.queues import Queues
+from picshapes_operator.snapshot import JobId, Snapshot, Unschedulable
 from picshapes_operator.timers import Timers
 
-AGES_AFTER: Final = timedelta(minutes=10)
-"""How long a job waits before no higher priority passes it any more."""
+AGES_AFTER: Final = timedelta(seconds=AGES_AFTER_S)
 AGEING_STEP: Final = timedelta(minutes=1)
-AGED_LEVEL: Final = 1001
-"""Above all priorities."""
 
 
 class WaitingJobs:
@@ -61,9 +60,7 @@ class WaitingJobs:
 
     def demand(self, resolved: Resolved) -> Demand:
         """Return what a resolved request needs of a worker."""
-        model = self._catalogue.models.get(resolved.model)
-        revision = model.weights.revision_id if model else ""
-        return Demand(resolved.model, revision, self._catalogue.profile, resolved.min_vram_mib)
+        return demand_of(resolved, self._catalogue)
 
     def ranked(self, owner: str) -> None:
         """Take in what an owner has used by now."""
@@ -81,7 +78,7 @@ class WaitingJobs:
             top, level = self.queues.top_level(), self.queues.level(uid)
             if level is None or top is None or level >= AGED_LEVEL:
                 continue
-            if level < top:
+            if is_raised(level, AGES_AFTER_S, top):
                 self.queues.raise_to(uid, AGED_LEVEL)
             else:
                 self._ageing.set(uid, now + AGEING_STEP)

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from hypothesis import given
 from hypothesis import strategies as st
 
-from picshapes_operator.queues import Queues, Ticket
-from picshapes_operator.snapshot import Demand
+from picshapes_crds.scheduling.demand import Demand
+from picshapes_crds.scheduling.turns import Ticket
+from picshapes_operator.queues import Queues
 
 DEMANDS = [Demand("m", "r", "real", need) for need in (1, 2)]
 

@@ -1,7 +1,7 @@
 """Which waiting claims are handed back."""
 
+from picshapes_crds.scheduling.demand import Demand, Worker
 from picshapes_operator.rebalance import HeldJob, WaitingClaim, behind_others, rebalance
-from picshapes_operator.snapshot import Demand, Worker
 
 SMALL = Demand("flux-schnell", "r", "real", 8_000)
 BIG = Demand("flux-schnell", "r", "real", 40_000)

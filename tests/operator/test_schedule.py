@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from picshapes_crds.phases import Reason
+from picshapes_crds.scheduling.demand import Demand, Worker
 from picshapes_operator.schedule import explained, schedule
-from picshapes_operator.snapshot import Claim, Demand, Head, Line, Queue, Snapshot, Unschedulable, Worker
+from picshapes_operator.snapshot import Claim, Head, Line, Queue, Snapshot, Unschedulable
 
 NEED_20_GIB = Demand("z-image-turbo", "rev1", "real", 20 * 1024)
 NEED_34_GIB = Demand("flux-schnell", "rev1", "real", 34 * 1024)

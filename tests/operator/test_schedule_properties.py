@@ -5,9 +5,10 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from picshapes_operator.fit import Fit, fit
-from picshapes_operator.schedule import PLACES, schedule
-from picshapes_operator.snapshot import Demand, Head, Line, Queue, Snapshot, Worker
+from picshapes_crds.scheduling.demand import Demand, Worker
+from picshapes_crds.scheduling.fit import PLACES, Fit, fit
+from picshapes_operator.schedule import schedule
+from picshapes_operator.snapshot import Head, Line, Queue, Snapshot
 
 MODELS = ["z-image-turbo", "flux-schnell"]
 SIZES_MIB = [15_360, 23_034, 24_564, 81_559]

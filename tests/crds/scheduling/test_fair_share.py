@@ -2,7 +2,7 @@
 
 import pytest
 
-from picshapes_operator.fair_share import HALF_LIFE_S, Usage
+from picshapes_crds.scheduling.fair_share import HALF_LIFE_S, Usage
 
 
 def test_usage_halves_in_an_hour() -> None:

@@ -1,0 +1,91 @@
+"""Whether a worker can run what a job demands, and if not, why, in words and numbers a person can act on. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from picshapes_crds.catalogue import MIB_PER_GIB
+from picshapes_crds.phases import Reason
+from picshapes_crds.scheduling.demand import Demand, Worker
+
+PLACES: Final = 2
+"""Jobs that a worker may hold: one runs, one waits."""
+
+
+class Fit(Enum):
+    """How a worker stands to a demand; the order is how near it is to running the job."""
+
+    FITS = "fits"
+    NOT_ACCEPTING = "has the model and the memory, but is not ready, terminating or silent"
+    TOO_SMALL = "has the model, but too little memory"
+    OTHER_WEIGHTS = "has the model with other weights"
+    NO_MODEL = "does not have the model"
+
+
+def fit(demand: Demand, worker: Worker) -> Fit:
+    """Compare one demand with one worker; memory is compared in MiB, never by equality."""
+    revision = worker.weights.get(demand.model)
+    if revision is None:
+        return Fit.NO_MODEL
+    if revision != demand.weights or worker.profile != demand.profile:
+        return Fit.OTHER_WEIGHTS
+    if worker.vram_mib < demand.min_vram_mib:
+        return Fit.TOO_SMALL
+    return Fit.FITS if worker.accepting else Fit.NOT_ACCEPTING
+
+
+@dataclass(frozen=True)
+class Why:
+    """Why a job waits."""
+
+    reason: Reason
+    message: str
+    counts: dict[Fit, int]
+    """How many workers stand how to it; what none does, is absent."""
+
+
+def why(demand: Demand, workers: Iterable[Worker]) -> Why:
+    """Say why a job of this demand waits: a stable reason, and a sentence with numbers."""
+    counts: dict[Fit, int] = {}
+    free, largest = 0, 0
+    for worker in workers:
+        kind = fit(demand, worker)
+        counts[kind] = counts.get(kind, 0) + 1
+        if kind is Fit.FITS and worker.held < PLACES:
+            free += 1
+        elif kind is Fit.TOO_SMALL:
+            largest = max(largest, worker.vram_mib)
+    need = f"needs {_gib(demand.min_vram_mib)} and {demand.model}"
+    if fitting := counts.get(Fit.FITS):
+        have = f"{free} of them with a free place" if free else "all are busy"
+        return Why(Reason.WAITING_FOR_WORKERS, f"{need}; {_number(fitting)} can run it and {have}", counts)
+    if resting := counts.get(Fit.NOT_ACCEPTING):
+        message = f"{need}; {_number(resting)} could run it, but none is ready for new jobs"
+        return Why(Reason.WAITING_FOR_WORKERS, message, counts)
+    if small := counts.get(Fit.TOO_SMALL):
+        shown = _gib if _gib(largest) != _gib(demand.min_vram_mib) else _mib
+        need = f"needs {shown(demand.min_vram_mib)} and {demand.model}"
+        have = f"{_number(small, 'has', 'have')} the model, the largest has {shown(largest)}"
+        return Why(Reason.NO_WORKER_FITS, f"{need}; {have}", counts)
+    if other := counts.get(Fit.OTHER_WEIGHTS):
+        have = _number(other, "has", "have")
+        message = f"{need}; {have} the model with other weights than the catalogue names"
+        return Why(Reason.NO_WORKER_FITS, message, counts)
+    if without := counts.get(Fit.NO_MODEL):
+        return Why(Reason.NO_WORKER_FITS, f"{need}; none of {_number(without)} has the model", counts)
+    return Why(Reason.NO_WORKER_FITS, f"{need}; there are no workers", counts)
+
+
+def _gib(mib: int) -> str:
+    return f"{mib / MIB_PER_GIB:.1f} GiB"
+
+
+def _mib(mib: int) -> str:
+    """Tell apart what is the same in GiB with one decimal."""
+    return f"{mib} MiB"
+
+
+def _number(count: int, one: str = "", many: str = "") -> str:
+    noun = "worker" if count == 1 else "workers"
+    return f"{count} {noun} {one if count == 1 else many}".rstrip()
