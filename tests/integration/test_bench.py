@@ -34,6 +34,18 @@ def test_bench_http_prints_one_json_object_with_the_figure_of_gets_and_also_that
     assert posts["details"]["cpu_ms_a_post"].keys() >= {"api", "bench", "kube-apiserver"}
 
 
+@pytest.mark.usefixtures("binaries")
+def test_bench_latency_times_every_second_job_against_round_trips_of_the_same_moments(tmp_path: Path) -> None:
+    ninety_ninth = measured(tmp_path, "latency", "--count", "20", "--workers", "1")
+    assert ninety_ninth["name"] == "latency"
+    assert ninety_ninth["details"]["claims"] == 10
+    assert ninety_ninth["details"]["round_trips"] >= 1
+
+    (median,) = ninety_ninth["also"]
+    demand_ratio(median)
+    assert median["name"] == "latency-p50"
+
+
 def measured(folder: Path, *arguments: str) -> dict[str, Any]:
     """Run a benchmark and return what it printed."""
     argv = [str(PICSHAPES), "bench", *arguments, "--json"]

@@ -9,6 +9,7 @@ import typer
 
 from picshapes_cli.bench.http import MOST_POSTS, bench_http
 from picshapes_cli.bench.jobs import bench_jobs
+from picshapes_cli.bench.latency import bench_latency
 from picshapes_cli.bench.report import Figure
 from picshapes_cli.controlplane.binaries import Binaries, ensure_binaries
 from picshapes_cli.shown import console, errors_shown
@@ -18,16 +19,27 @@ from picshapes_crds import logs
 app = typer.Typer(no_args_is_help=True, help="Measure figures as ratios of two things in one run.")
 
 JsonOnly = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Workers = Annotated[int, typer.Option(min=1, help="Worker processes.")]
 
 
 @app.command("jobs")
 def jobs_command(
     json_only: JsonOnly = False,  # noqa: FBT002 - a flag
     count: Annotated[int, typer.Option(min=1, help="Jobs a run.")] = 1000,
-    workers: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 2,
+    workers: Workers = 2,
 ) -> None:
     """Jobs a second from POST to Completed with the null engine, against what the API server itself allows."""
     _show(lambda folder, binaries: bench_jobs(folder, binaries, count, workers, console.print), json_only)
+
+
+@app.command("latency")
+def latency_command(
+    json_only: JsonOnly = False,  # noqa: FBT002 - a flag
+    count: Annotated[int, typer.Option(min=2, help="Jobs a run; every second one is timed.")] = 1000,
+    workers: Workers = 2,
+) -> None:
+    """Time from a create's answer to the worker's sight of the claim, against a patch's way to a watch."""
+    _show(lambda folder, binaries: bench_latency(folder, binaries, count, workers, console.print), json_only)
 
 
 @app.command("http")

@@ -5,7 +5,6 @@ processors; nobody watches the baseline's objects. What each part used is among 
 """
 
 import json
-import socket
 import statistics
 import sys
 import time
@@ -19,7 +18,14 @@ import aiohttp
 import httpx
 
 from picshapes_cli.bench import r0
-from picshapes_cli.bench.ground import BASELINE_NAMESPACE, bearer, lift_limits, make_baseline_namespace
+from picshapes_cli.bench.ground import (
+    BASELINE_NAMESPACE,
+    REQUEST,
+    bearer,
+    free_port,
+    lift_limits,
+    make_baseline_namespace,
+)
 from picshapes_cli.bench.load import CONNECTIONS, Target, load, request_bytes
 from picshapes_cli.bench.processor_time import per_job_ms, processor_times_s
 from picshapes_cli.bench.report import Figure, this_machine
@@ -34,7 +40,6 @@ GETS_A_POST: Final = 10
 MOST_POSTS: Final = 1900
 """In a run: the API takes 10,000 unfinished jobs of one user."""
 READY_TIMEOUT_S: Final = 60.0
-REQUEST: Final = {"prompt": "a blue star on a yellow background", "model": "flux-schnell"}
 
 T = TypeVar("T")
 
@@ -130,8 +135,7 @@ async def _start_bare_handler(children: Children, folder: Path, payload: bytes) 
     """Start the baseline's process and return its port once it serves."""
     file = folder / "bare-payload.json"
     file.write_bytes(payload)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = int(free.getsockname()[1])
+    port = free_port()
     argv = [sys.executable, "-m", "picshapes_cli.bench.bare_handler", str(port), str(file)]
     child = await children.start(ChildSpec("bare", argv, folder / "logs" / "bare.log"))
     async with httpx.AsyncClient(trust_env=False) as client:

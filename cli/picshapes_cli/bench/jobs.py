@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import aiohttp
 
-from picshapes_cli.bench.ground import BASELINE_NAMESPACE, bearer, lift_limits, make_baseline_namespace
+from picshapes_cli.bench.ground import BASELINE_NAMESPACE, REQUEST, bearer, lift_limits, make_baseline_namespace
 from picshapes_cli.bench.processor_time import per_job_ms, processor_times_s
 from picshapes_cli.bench.r0 import concurrently, r0
 from picshapes_cli.bench.report import Figure, this_machine
@@ -24,7 +24,6 @@ from picshapes_crds.phases import TERMINAL
 IN_FLIGHT: Final = 64
 RUNS: Final = 3
 TIMEOUT_S: Final = 300.0
-REQUEST: Final = {"prompt": "a blue star on a yellow background", "model": "flux-schnell"}
 
 
 async def bench_jobs(folder: Path, binaries: Binaries, count: int, workers: int, tell: Tell) -> Figure:
@@ -44,7 +43,7 @@ async def bench_jobs(folder: Path, binaries: Binaries, count: int, workers: int,
         baseline, medians = await r0(cluster, BASELINE_NAMESPACE, count)
         tell(f"R0 is {baseline:.0f} jobs/s. Measuring POST to Completed")
         before = processor_times_s()
-        runs = [await _post_to_completed(state, cluster, count) for _ in range(RUNS)]
+        runs = [await post_to_completed(state, cluster, count) for _ in range(RUNS)]
         used = per_job_ms(before, processor_times_s(), RUNS * count)
     return Figure(
         name="jobs",
@@ -62,7 +61,7 @@ async def bench_jobs(folder: Path, binaries: Binaries, count: int, workers: int,
     )
 
 
-async def _post_to_completed(state: Running, cluster: KubeCluster, count: int) -> float:
+async def post_to_completed(state: Running, cluster: KubeCluster, count: int) -> float:
     """Return jobs a second from the first POST until the last of them is Completed."""
     ended: set[str] = set()
     all_ended = asyncio.Event()

@@ -14,11 +14,20 @@ from typing import Final
 
 from picshapes_crds import patches
 from picshapes_crds.catalogue import Catalogue
+from picshapes_crds.clock import rfc3339
 from picshapes_crds.cluster import JOBS, Json
 from picshapes_crds.cluster.kube import KubeCluster
-from picshapes_crds.names import API_VERSION, KIND
+from picshapes_crds.names import (
+    ACCEPTED_AT_ANNOTATION,
+    API_VERSION,
+    ARCHIVE_LABEL,
+    ARCHIVE_REQUIRED,
+    KIND,
+    ORIGIN_API,
+    ORIGIN_LABEL,
+)
 from picshapes_crds.resolve import resolve
-from picshapes_crds.resource import GenerationJob, GenerationJobSpec, Resolved, Result, Timings
+from picshapes_crds.resource import GenerationJob, GenerationJobSpec, OutputFormat, Resolved, Result, Timings
 
 IN_FLIGHT: Final = (16, 64, 256)
 RUNS: Final = 5
@@ -32,6 +41,9 @@ _SPEC: Final = GenerationJobSpec(
     height=1024,
     steps=4,
     seed=42,
+    output_format=OutputFormat.PNG,
+    owner=str(uuid.UUID(int=0)),
+    ttl_seconds_after_finished=3600,
 )
 
 
@@ -52,21 +64,26 @@ async def concurrently(count: int, in_flight: int, one: Callable[[int], Awaitabl
 
 async def r0(cluster: KubeCluster, namespace: str, count: int) -> tuple[float, dict[str, float]]:
     """Return R0 in jobs a second, the best median of five runs over the numbers in flight, and all medians."""
+    return await _best_median(count, life(cluster, namespace))
+
+
+def life(cluster: KubeCluster, namespace: str) -> Callable[[int], Awaitable[None]]:
+    """Return what does everything to one job that is ever done to it: create, claim, complete, delete."""
     resolved = resolve(_SPEC, Catalogue.load("demo"))
     if not isinstance(resolved, Resolved):
         raise TypeError(resolved.message)
 
-    async def life(_: int) -> None:
+    async def one(_: int) -> None:
         await _live_and_die(cluster, namespace, resolved)
 
-    return await _best_median(count, life)
+    return one
 
 
 async def creates(cluster: KubeCluster, namespace: str, count: int) -> tuple[float, dict[str, float]]:
     """Return how many of R0's objects a second are created when nothing else is done, measured like R0."""
 
     async def create(_: int) -> None:
-        await cluster.create(JOBS, namespace, _body(str(uuid.uuid4())))
+        await cluster.create(JOBS, namespace, job_body(str(uuid.uuid4())))
 
     return await _best_median(count, create)
 
@@ -79,13 +96,19 @@ async def _best_median(count: int, one: Callable[[int], Awaitable[None]]) -> tup
     return max(medians.values()), medians
 
 
-def _body(name: str) -> Json:
-    return {"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": name}, "spec": _SPEC.body()}
+def job_body(name: str) -> Json:
+    """Return a job as the API creates it, its labels and owner included, which admission policies look at."""
+    metadata = {
+        "name": name,
+        "labels": {ORIGIN_LABEL: ORIGIN_API, ARCHIVE_LABEL: ARCHIVE_REQUIRED},
+        "annotations": {ACCEPTED_AT_ANNOTATION: rfc3339(_NOW)},
+    }
+    return {"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "spec": _SPEC.body()}
 
 
 async def _live_and_die(cluster: KubeCluster, namespace: str, resolved: Resolved) -> None:
     name = str(uuid.uuid4())
-    job = GenerationJob.parse(await cluster.create(JOBS, namespace, _body(name)))
+    job = GenerationJob.parse(await cluster.create(JOBS, namespace, job_body(name)))
     claim = patches.claim(job, resolved, "worker-0", "process", _NOW)
     await cluster.merge_patch(JOBS, namespace, name, claim, "status")
     fence = patches.Fence(job.metadata.uid, "process", 1)
