@@ -8,7 +8,7 @@ METRICS = """\
 # TYPE apiserver_request_total counter
 apiserver_request_total{code="201",group="picshapes.io",resource="generationjobs",subresource="",verb="POST"} 7
 apiserver_request_total{code="409",group="picshapes.io",resource="generationjobs",subresource="",verb="POST"} 1
-apiserver_request_total{code="200",group="picshapes.io",resource="generationjobs",subresource="status",verb="PATCH"} 16
+apiserver_request_total{code="200",group="x.io",resource="generationjobs",subresource="status",verb="PATCH"} 16
 apiserver_request_total{code="200",group="coordination.k8s.io",resource="leases",subresource="",verb="PATCH"} 40
 apiserver_request_total{code="200",group="",resource="pods",subresource="",verb="LIST"} 2
 apiserver_request_duration_seconds_count{resource="pods",verb="LIST"} 2

@@ -46,6 +46,18 @@ def test_bench_latency_times_every_second_job_against_round_trips_of_the_same_mo
     assert median["name"] == "latency-p50"
 
 
+@pytest.mark.usefixtures("binaries")
+def test_bench_writes_counts_four_writes_a_job_none_of_them_behind_a_get(tmp_path: Path) -> None:
+    writes = measured(tmp_path, "writes", "--count", "10", "--steady", "2")
+    assert writes["name"] == "writes"
+    assert writes["baseline"] == 4
+
+    figures = {one["name"]: one for one in writes["also"]}
+    assert figures.keys() == {"writes-kopf", "writes-gets", "writes-lists"}
+    assert figures["writes-gets"]["value"] == 0
+    assert figures["writes-kopf"]["baseline"] > figures["writes-kopf"]["value"]
+
+
 def measured(folder: Path, *arguments: str) -> dict[str, Any]:
     """Run a benchmark and return what it printed."""
     argv = [str(PICSHAPES), "bench", *arguments, "--json"]

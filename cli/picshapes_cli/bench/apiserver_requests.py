@@ -20,6 +20,8 @@ import yaml
 READS: Final = ("GET", "LIST", "WATCH")
 WRITES: Final = ("POST", "PUT", "PATCH", "APPLY", "DELETE", "DELETECOLLECTION")
 
+QUIET_S: Final = 3.0
+
 _LABEL: Final = re.compile(r'(\w+)="([^"]*)"')
 
 
@@ -61,6 +63,16 @@ class ApiserverRequests:
     async def since(self, before: Counter[Asked]) -> Counter[Asked]:
         """Return what was asked after `before`."""
         return await self.counts() - before
+
+    async def once_settled(self, before: Counter[Asked]) -> Counter[Asked]:
+        """Return what was asked after `before`, once nobody has written for a while but to renew Leases."""
+        asked = await self.since(before)
+        while True:
+            await asyncio.sleep(QUIET_S)
+            later = await self.since(before)
+            if writes(later) == writes(asked):
+                return later
+            asked = later
 
 
 @contextlib.asynccontextmanager

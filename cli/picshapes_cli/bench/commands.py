@@ -11,6 +11,7 @@ from picshapes_cli.bench.http import MOST_POSTS, bench_http
 from picshapes_cli.bench.jobs import bench_jobs
 from picshapes_cli.bench.latency import bench_latency
 from picshapes_cli.bench.report import Figure
+from picshapes_cli.bench.writes import bench_writes
 from picshapes_cli.controlplane.binaries import Binaries, ensure_binaries
 from picshapes_cli.shown import console, errors_shown
 from picshapes_cli.signals import until_signalled
@@ -40,6 +41,16 @@ def latency_command(
 ) -> None:
     """Time from a create's answer to the worker's sight of the claim, against a patch's way to a watch."""
     _show(lambda folder, binaries: bench_latency(folder, binaries, count, workers, console.print), json_only)
+
+
+@app.command("writes")
+def writes_command(
+    json_only: JsonOnly = False,  # noqa: FBT002 - a flag
+    count: Annotated[int, typer.Option(min=1, help="Jobs.")] = 200,
+    steady: Annotated[int, typer.Option(min=1, help="Seconds of watching it do nothing.")] = 310,
+) -> None:
+    """Count the requests of a job at the API server, against a bare client's and a stock kopf operator's."""
+    _show(lambda folder, binaries: bench_writes(folder, binaries, count, steady, console.print), json_only)
 
 
 @app.command("http")
