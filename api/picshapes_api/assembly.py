@@ -14,6 +14,7 @@ from picshapes_api.cluster.mirror import Mirror
 from picshapes_api.cluster.outbox import Outbox
 from picshapes_api.cluster.pace import Pace
 from picshapes_api.cluster.placing import Placer
+from picshapes_api.cluster.waiting_line import WaitingLine
 from picshapes_api.cluster.worker_index import WorkerIndex
 from picshapes_api.figures import JobFigures, StateCollector
 from picshapes_api.pictures import PictureStore
@@ -96,6 +97,7 @@ def assemble(around: Surroundings) -> Api:
         cache=cache,
         placer=placer,
         workers=workers,
+        line=WaitingLine(cache, around.catalogue, clock),
         pictures=around.pictures,
         figures=figures,
         limiter=RateLimiter(around.redis_url, registry, clock.monotonic),

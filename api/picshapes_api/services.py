@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry
 
 from picshapes_api.cluster.job_cache import JobCache
 from picshapes_api.cluster.placing import Placer
+from picshapes_api.cluster.waiting_line import WaitingLine
 from picshapes_api.cluster.worker_index import WorkerIndex
 from picshapes_api.core.forwarding import Network
 from picshapes_api.figures import JobFigures
@@ -56,6 +57,7 @@ class Services:
     cache: JobCache
     placer: Placer
     workers: WorkerIndex
+    line: WaitingLine
     pictures: PictureStore
     limiter: RateLimiter
     figures: JobFigures

@@ -1,13 +1,14 @@
 """`picshapes`: the command line. Each command reads its options, calls one module and shows what came of it."""
 
 import asyncio
+import json
 import tempfile
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 
-from picshapes_cli import admin
+from picshapes_cli import admin, explain
 from picshapes_cli.api_client import Access
 from picshapes_cli.bench import commands as bench
 from picshapes_cli.controlplane.binaries import Binaries, ensure_binaries
@@ -121,6 +122,20 @@ def generate_command(  # noqa: PLR0913, PLR0917 - each option is a parameter
     with errors_shown():
         job = generate(find_access(url, key), request, out, console, timeout)
     _tell_picture(job, out)
+
+
+@app.command("explain")
+def explain_command(
+    job_id: Annotated[str, typer.Argument(metavar="ID", help="The job's id.")],
+    url: Annotated[str | None, typer.Option(help="The API; $PICSHAPES_URL, or the one on this machine.")] = None,
+    key: Annotated[str | None, typer.Option(help="An API key; $PICSHAPES_API_KEY.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the API's answer as JSON.")] = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Say why a job waits, its position, and which workers could run it."""
+    with errors_shown():
+        explanation = explain.ask(find_access(url, key), job_id)
+    for line in [json.dumps(explanation)] if as_json else explain.told(explanation):
+        typer.echo(line)
 
 
 @app.command()

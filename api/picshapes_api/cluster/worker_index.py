@@ -4,7 +4,7 @@ A worker counts while its pod is Ready and not on its way out, it has measured i
 renewed: seen to change within the stale time, on this process's own clock.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Final
 
 from picshapes_api.core.catalogue_view import ServingWorker
@@ -12,7 +12,8 @@ from picshapes_crds.catalogue import Catalogue
 from picshapes_crds.clock import Clock
 from picshapes_crds.cluster import Changed, Deleted, Json, Listed
 from picshapes_crds.cluster.reflector import Observation
-from picshapes_crds.workers import LEASE_STALE_S, WorkerPod, read_lease, read_pod
+from picshapes_crds.scheduling.demand import Worker, worker_of
+from picshapes_crds.workers import LEASE_STALE_S, WorkerLease, WorkerPod, read_lease, read_pod
 
 RECOUNT_S: Final = 1.0
 
@@ -23,8 +24,8 @@ class WorkerIndex:
     def __init__(self, catalogue: Catalogue, clock: Clock) -> None:
         self._catalogue, self._clock = catalogue, clock
         self._pods: dict[str, WorkerPod] = {}
-        self._renewals: dict[str, tuple[str, float]] = {}
-        """The renewal last seen, and when it was first seen."""
+        self._renewals: dict[str, tuple[WorkerLease, float]] = {}
+        """The Lease last seen, and when its renewal was first seen."""
         self._serving: list[ServingWorker] = []
         self._counted_at = float("-inf")
 
@@ -56,26 +57,36 @@ class WorkerIndex:
         """Return the workers that take jobs now; counted anew at most once a second."""
         now = self._clock.monotonic()
         if now - self._counted_at >= RECOUNT_S:
-            self._serving = [worker for pod in self._pods.values() if (worker := self._worker(pod, now))]
+            self._serving = [worker for pod in self._pods.values() if (worker := self._serves(pod, now))]
             self._counted_at = now
         return self._serving
+
+    def workers(self, held: Mapping[str, int]) -> list[Worker]:
+        """Return every worker that has measured its device, as the operator sees it; `held` counts by its name."""
+        now = self._clock.monotonic()
+        found = (self._worker(pod, now, held.get(pod.name, 0)) for pod in self._pods.values())
+        return [worker for worker in found if worker]
 
     def _renewed(self, obj: Json) -> None:
         lease = read_lease(obj)
         known = self._renewals.get(lease.name)
-        if known is None or known[0] != lease.renewed:
-            self._renewals[lease.name] = (lease.renewed, self._clock.monotonic())
+        same = known is not None and known[0].renewed == lease.renewed
+        self._renewals[lease.name] = (lease, known[1] if known and same else self._clock.monotonic())
 
-    def _worker(self, pod: WorkerPod, now: float) -> ServingWorker | None:
+    def _worker(self, pod: WorkerPod, now: float, held: int = 0) -> Worker | None:
         renewal = self._renewals.get(pod.name)
-        fresh = renewal is not None and now - renewal[1] < LEASE_STALE_S
-        if not (pod.ready and fresh and pod.vram_mib) or pod.terminating or pod.ended:
+        if renewal is None:
             return None
-        if pod.profile != self._catalogue.profile:
+        lease, renewed_at = renewal
+        return worker_of(pod, lease, fresh=now - renewed_at < LEASE_STALE_S, held=held)
+
+    def _serves(self, pod: WorkerPod, now: float) -> ServingWorker | None:
+        worker = self._worker(pod, now)
+        if worker is None or not worker.accepting or worker.profile != self._catalogue.profile:
             return None
         models = {
             model
-            for model, revision in pod.weights.items()
+            for model, revision in worker.weights.items()
             if model in self._catalogue.models and revision == self._catalogue.models[model].weights.revision_id
         }
-        return ServingWorker(pod.vram_mib, frozenset(models))
+        return ServingWorker(worker.vram_mib, frozenset(models))

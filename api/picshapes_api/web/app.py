@@ -17,7 +17,7 @@ from picshapes_api.core.errors import (
 from picshapes_api.pictures import StorageUnavailableError
 from picshapes_api.services import Services
 from picshapes_api.storage.database import DatabaseUnavailableError
-from picshapes_api.web import administration, catalogue, description, health, jobs, results, users
+from picshapes_api.web import administration, catalogue, description, explain, health, jobs, results, users
 from picshapes_api.web.answers import error_answer, json_answer
 from picshapes_api.web.observing import Observer, request_id
 
@@ -41,7 +41,7 @@ def build_app(services: Services, name: str = "picshapes") -> Sanic[Config, Any]
     )
     app.ctx.services = services
     Observer(services.registry).attach(app)
-    for part in (users, administration, jobs, catalogue, results, description, health):
+    for part in (users, administration, jobs, explain, catalogue, results, description, health):
         app.blueprint(part.routes)
     app.error_handler.add(ApiError, _known)
     app.error_handler.add(DatabaseUnavailableError, _unavailable)

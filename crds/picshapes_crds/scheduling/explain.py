@@ -32,6 +32,10 @@ class Wait:
         return {kind: count for kind, count in self.why.counts.items() if kind not in COULD_RUN}
 
 
+Rivals = tuple[str, int | None]
+"""Names the jobs that wait for the same workers: their model and memory class."""
+
+
 @dataclass(frozen=True)
 class Line:
     """All that wait, as far as an observer knows."""
@@ -45,20 +49,24 @@ class Line:
     now_s: float
 
 
-def explain(job: str, line: Line, workers: Sequence[Worker]) -> Wait:
-    """Explain the wait of a job in line; `KeyError` when it isn't."""
-    demand = line.tickets[job].demand
-    order = positions(demand, line, workers)
-    return Wait(demand, why(demand, workers), order.index(job) + 1, len(order))
+def rivals_of(demand: Demand, workers: Sequence[Worker]) -> Rivals:
+    """Return which jobs wait for the workers that a demand fits."""
+    return demand.model, memory_class(demand.min_vram_mib, sorted({worker.vram_mib for worker in workers}))
 
 
-def positions(demand: Demand, line: Line, workers: Sequence[Worker]) -> list[str]:
-    """Return, in their order, the jobs that wait for the workers that a demand fits."""
+def positions(rivals: Rivals, line: Line, workers: Sequence[Worker]) -> dict[str, int]:
+    """Return the position of each of the jobs that wait for the same workers, 1 for the next one."""
+    model, size = rivals
     sizes = sorted({worker.vram_mib for worker in workers})
-    wanted = (demand.model, memory_class(demand.min_vram_mib, sizes))
-    rivals = [
+    found = (
         (job, ticket)
         for job, ticket in line.tickets.items()
-        if (ticket.demand.model, memory_class(ticket.demand.min_vram_mib, sizes)) == wanted
-    ]
-    return in_turn(rivals, levels(line.tickets.values(), line.now_s), line.rank, line.unit)
+        if ticket.demand.model == model and memory_class(ticket.demand.min_vram_mib, sizes) == size
+    )
+    order = in_turn(found, levels(line.tickets.values(), line.now_s), line.rank, line.unit)
+    return {job: position for position, job in enumerate(order, 1)}
+
+
+def explain(demand: Demand, position: int, length: int, workers: Sequence[Worker]) -> Wait:
+    """Explain the wait of a job of this demand and position."""
+    return Wait(demand, why(demand, workers), position, length)
