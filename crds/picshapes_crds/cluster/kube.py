@@ -16,6 +16,7 @@ from urllib.request import getproxies, proxy_bypass
 import aiohttp
 from kubernetes.aio import client, config
 
+from picshapes_crds.cluster.connections import api_client
 from picshapes_crds.cluster.errors import UnavailableError, from_status
 from picshapes_crds.cluster.protocol import Event, Json, Kind, ObjectList, Scope
 
@@ -44,7 +45,7 @@ class KubeCluster:
         configuration.client_session_kwargs = {"trust_env": False}
         configuration.proxy = configuration.proxy or _proxy_from_environment(configuration.host)
         self._configuration = configuration
-        self._api = client.ApiClient(configuration)
+        self._api = api_client(configuration)
 
     @classmethod
     async def connect(cls, kubeconfig: Path | None = None) -> Self:
@@ -66,10 +67,7 @@ class KubeCluster:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Close all connections, without a TLS farewell: a slow server's would outlive the event loop."""
-        session = self._api.rest_client.pool_manager
-        if session is not None and session.connector is not None:
-            await session.connector.close(abort_ssl=True)
+        """Close all connections."""
         await self._api.close()
 
     async def create(self, kind: Kind, namespace: str, body: Json) -> Json:
