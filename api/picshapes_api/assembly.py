@@ -74,7 +74,7 @@ def assemble(around: Surroundings) -> Api:
     cluster, namespace, clock = around.cluster, around.namespace, around.clock
 
     def follow(kind: Kind, selector: str = "") -> Reflector:
-        return Reflector(cluster, kind, Scope(namespace, selector), clock, random.Random())
+        return Reflector(cluster, kind, Scope(namespace, selector), clock, random.Random(around.randomness.seed()))
 
     def now_ms() -> int:
         return int(clock.now().timestamp() * 1000)

@@ -39,9 +39,9 @@ CHECKED: Final = 3
 log = structlog.get_logger(__name__)
 
 
-def lease_reflector(cluster: Cluster, namespace: str, clock: Clock) -> Reflector:
+def lease_reflector(cluster: Cluster, namespace: str, clock: Clock, rng: random.Random) -> Reflector:
     """Return the reflector that `follow_leases` reads."""
-    return Reflector(cluster, LEASES, Scope(namespace), clock, random.Random())
+    return Reflector(cluster, LEASES, Scope(namespace), clock, rng)
 
 
 async def follow_leases(reflector: Reflector, state: ClusterState, clock: Clock) -> None:
@@ -59,7 +59,7 @@ async def follow_leases(reflector: Reflector, state: ClusterState, clock: Clock)
         state.changed.set()
 
 
-async def prime(cluster: Cluster, namespace: str, state: ClusterState, clock: Clock) -> None:
+async def prime(cluster: Cluster, namespace: str, state: ClusterState, clock: Clock, rng: random.Random) -> None:
     """Read everything once before the first decision: a place taken by an unseen job must not look free."""
     failures = 0
     while True:
@@ -67,7 +67,7 @@ async def prime(cluster: Cluster, namespace: str, state: ClusterState, clock: Cl
             jobs = await cluster.list_all(JOBS, Scope(namespace))
             pods = await cluster.list_all(PODS, Scope(namespace, label_selector=WORKER_SELECTOR))
         except ClusterError as error:
-            delay = backoff_s(failures, random.Random())
+            delay = backoff_s(failures, rng)
             failures += 1
             log.warning("prime.retry", error=str(error), delay_s=round(delay, 2))
             await clock.sleep(delay)

@@ -24,27 +24,39 @@ def registry_for(state: ClusterState) -> kopf.OperatorRegistry:
 
     @kopf.on.event(names.GROUP, names.VERSION, names.PLURAL, registry=registry)
     async def job(event: kopf.RawEvent, **_: Any) -> None:
-        def observe(seen: dict[str, Any]) -> None:
-            if event["type"] == "DELETED":
-                state.forget_job(seen["metadata"]["uid"])
-            else:
-                state.observe_job(seen)
-
-        _copy(state, event, observe)
+        copy_job(state, event)
 
     workers = {names.COMPONENT_LABEL: names.COMPONENT_WORKER}
 
     @kopf.on.event("v1", "pods", labels=workers, registry=registry)
     async def pod(event: kopf.RawEvent, **_: Any) -> None:
-        def observe(seen: dict[str, Any]) -> None:
-            if event["type"] == "DELETED":
-                state.forget_pod(seen["metadata"]["name"], seen["metadata"]["uid"])
-            else:
-                state.observe_pod(seen)
-
-        _copy(state, event, observe)
+        copy_pod(state, event)
 
     return registry
+
+
+def copy_job(state: ClusterState, event: kopf.RawEvent) -> None:
+    """Take in what a watch of jobs told."""
+
+    def observe(seen: dict[str, Any]) -> None:
+        if event["type"] == "DELETED":
+            state.forget_job(seen["metadata"]["uid"])
+        else:
+            state.observe_job(seen)
+
+    _copy(state, event, observe)
+
+
+def copy_pod(state: ClusterState, event: kopf.RawEvent) -> None:
+    """Take in what a watch of workers' pods told."""
+
+    def observe(seen: dict[str, Any]) -> None:
+        if event["type"] == "DELETED":
+            state.forget_pod(seen["metadata"]["name"], seen["metadata"]["uid"])
+        else:
+            state.observe_pod(seen)
+
+    _copy(state, event, observe)
 
 
 def _copy(state: ClusterState, event: kopf.RawEvent, observe: Callable[[dict[str, Any]], None]) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import random
 import secrets
 import signal
 import socket
@@ -62,7 +63,7 @@ async def operate(settings: Settings, catalogue: Catalogue, stop: asyncio.Event)
         metrics.registry.register(StateCollector(state, clock))
         identity = settings.identity or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         leadership = Leadership(cluster, Seat(settings.namespace, LEASE, identity), clock)
-        writer = Writer(cluster, state, clock, metrics)
+        writer = Writer(cluster, state, clock, metrics, random.Random())
         loop = Loop(state, writer, leadership, clock, metrics)
 
         def unhealthy() -> str | None:
@@ -106,11 +107,11 @@ async def _release(leadership: Leadership) -> None:
 async def _observe(
     settings: Settings, cluster: Cluster, state: ClusterState, restarts: Gauge, stop: asyncio.Event
 ) -> None:
-    namespace, clock = settings.namespace, SystemClock()
+    namespace, clock, rng = settings.namespace, SystemClock(), random.Random()
     await await_definition(cluster, namespace, clock)
-    await feeds.prime(cluster, namespace, state, clock)
+    await feeds.prime(cluster, namespace, state, clock, rng)
     async with asyncio.TaskGroup() as tasks:
-        reflector = feeds.lease_reflector(cluster, namespace, clock)
+        reflector = feeds.lease_reflector(cluster, namespace, clock, rng)
         restarts.set_function(lambda: reflector.restarts)
         tasks.create_task(feeds.follow_leases(reflector, state, clock), name="leases")
         tasks.create_task(feeds.resync(cluster, namespace, state, clock), name="resync")

@@ -29,11 +29,13 @@ log = structlog.get_logger(__name__)
 class Writer:
     """Writes statuses and deletes jobs, in the background."""
 
-    def __init__(self, cluster: Cluster, state: ClusterState, clock: Clock, metrics: Metrics) -> None:
+    def __init__(
+        self, cluster: Cluster, state: ClusterState, clock: Clock, metrics: Metrics, rng: random.Random
+    ) -> None:
         self._cluster, self._state, self._clock, self._metrics = cluster, state, clock, metrics
         self._slots = asyncio.Semaphore(IN_FLIGHT)
         self._tasks: dict[JobId, asyncio.Task[None]] = {}
-        self._rng = random.Random()
+        self._rng = rng
 
     def busy(self, job: JobId) -> bool:
         """Say whether a write for this job is on its way."""
