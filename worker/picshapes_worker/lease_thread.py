@@ -7,16 +7,12 @@ operator gives the worker's jobs to another.
 import asyncio
 import random
 import threading
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
 
 from picshapes_crds.clock import Clock
-from picshapes_crds.cluster import Cluster
 from picshapes_crds.workers import WorkerPod
 from picshapes_worker.lease import LeaseKeeper
+from picshapes_worker.machine import Connect
 from picshapes_worker.vitals import Vitals
-
-Connect = Callable[[], Awaitable[AbstractAsyncContextManager[Cluster]]]
 
 
 class LeaseThread:

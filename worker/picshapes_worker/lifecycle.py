@@ -8,7 +8,7 @@ import asyncio
 import random
 import secrets
 import signal
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
@@ -27,6 +27,7 @@ from picshapes_worker.device import Device, measure
 from picshapes_worker.engine_host import EngineHost, InlineHost, ThreadedHost
 from picshapes_worker.engines import make_diffusers, make_null
 from picshapes_worker.lease_thread import LeaseThread
+from picshapes_worker.machine import LeaseHolder, Machine
 from picshapes_worker.metrics import Metrics
 from picshapes_worker.patience import Patience
 from picshapes_worker.probes import ProbeServer
@@ -68,7 +69,9 @@ async def run_worker(settings: Settings, catalogue: Catalogue, models: list[str]
         log.info("worker.starting", pod=settings.pod_name, engine=settings.engine, probe_port=probes.port)
         _background(stack, _beat(vitals))
         stopping = _background(stack, stop.wait())
-        worker = _Worker(settings, catalogue, models, vitals, Metrics(registry))
+        worker = Worker(
+            settings, catalogue, models, _machine(settings, catalogue, models, vitals), Metrics(registry)
+        )
         starting = _background(stack, worker.start(store, stack))
         await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
@@ -76,42 +79,70 @@ async def run_worker(settings: Settings, catalogue: Catalogue, models: list[str]
     log.info("worker.ended")
 
 
+def _machine(settings: Settings, catalogue: Catalogue, models: list[str], vitals: Vitals) -> Machine:
+    """Return this machine."""
+    clock, worker_id = SystemClock(), secrets.token_hex(16)
+
+    def connect() -> Awaitable[KubeCluster]:
+        return KubeCluster.connect(settings.kubeconfig)
+
+    async def open_engine(stack: AsyncExitStack) -> tuple[EngineHost, Device]:
+        device = measure(settings.device)
+        null = settings.engine == "null"
+        if null and not settings.null_step_s:
+            return InlineHost(make_null(0)), device
+        thread = CallThread("engine")
+        stack.callback(thread.close)
+        if null:
+            return ThreadedHost(make_null(settings.null_step_s), thread, vitals), device
+        find_weights(models, catalogue)
+        engine = await thread.call(lambda: make_diffusers(catalogue, device))
+        return ThreadedHost(engine, thread, vitals), device
+
+    return Machine(
+        clock=clock,
+        rng=random.Random(),
+        worker_id=worker_id,
+        vitals=vitals,
+        connect=connect,
+        open_engine=open_engine,
+        hold_lease=lambda pod: LeaseThread(connect, pod, worker_id, clock, vitals),
+    )
+
+
 @dataclass(frozen=True)
-class _Started:
+class Started:
     """What runs once a worker has started."""
 
     work: Work
     watching: asyncio.Task[None]
-    lease: LeaseThread
+    lease: LeaseHolder
 
 
-class _Worker:
-    """One worker process, from its settings on."""
+class Worker:
+    """One worker process, from its settings on, on whatever machine."""
 
     def __init__(
-        self, settings: Settings, catalogue: Catalogue, models: list[str], vitals: Vitals, metrics: Metrics
+        self, settings: Settings, catalogue: Catalogue, models: list[str], machine: Machine, metrics: Metrics
     ) -> None:
         self._settings, self._catalogue, self._models = settings, catalogue, models
-        self._vitals, self._metrics = vitals, metrics
-        self._clock, self._rng = SystemClock(), random.Random()
-        self._worker_id = secrets.token_hex(16)
+        self._machine, self._metrics = machine, metrics
 
-    async def start(self, store: PictureStore, stack: AsyncExitStack) -> _Started:
+    async def start(self, store: PictureStore, stack: AsyncExitStack) -> Started:
         """Do all that must be done before the first claim; register on `stack` what is to be undone."""
-        settings, vitals, clock = self._settings, self._vitals, self._clock
-        device = measure(settings.device)
+        settings, machine, vitals = self._settings, self._machine, self._machine.vitals
+        host, device = await machine.open_engine(stack)
         memory_mib = settings.vram_mib or device.memory_mib
         log.info("device.measured", device=device.name, kind=device.kind, memory_mib=device.memory_mib)
         self._metrics.device_memory_mib.set(memory_mib)
         self._metrics.ready.set_function(vitals.ready)
-        host = await self._engine(device, stack)
         await warm_up(host, self._models, self._catalogue, device)
         vitals.warm = True
 
-        cluster = await stack.enter_async_context(await KubeCluster.connect(settings.kubeconfig))
-        patience = Patience(API_PATIENCE_S, clock, self._rng)
+        cluster = await stack.enter_async_context(await machine.connect())
+        patience = Patience(API_PATIENCE_S, machine.clock, machine.rng)
         pod = await own_pod(cluster, settings.namespace, settings.pod_name, patience)
-        lease = LeaseThread(lambda: KubeCluster.connect(settings.kubeconfig), pod, self._worker_id, clock, vitals)
+        lease = machine.hold_lease(pod)
 
         def models_loaded(models: frozenset[str]) -> None:
             lease.models_loaded(models)
@@ -123,8 +154,8 @@ class _Worker:
             store=store,
             host=host,
             catalogue=self._catalogue,
-            clock=clock,
-            rng=self._rng,
+            clock=machine.clock,
+            rng=machine.rng,
             metrics=self._metrics,
             models_loaded=models_loaded,
             public_url=settings.public_url,
@@ -142,17 +173,17 @@ class _Worker:
         labels = pod_labels(pod, memory_mib, self._models, self._catalogue)
         await label_pod(cluster, pod, labels, patience)
         vitals.labelled = True
-        log.info("worker.ready", worker_id=self._worker_id, memory_mib=memory_mib, models=self._models)
-        return _Started(work, watching, lease)
+        log.info("worker.ready", worker_id=machine.worker_id, memory_mib=memory_mib, models=self._models)
+        return Started(work, watching, lease)
 
-    async def serve(self, started: _Started, stopping: asyncio.Task[bool]) -> None:
+    async def serve(self, started: Started, stopping: asyncio.Task[bool]) -> None:
         """Work until told to stop, then drain."""
         working = asyncio.create_task(started.work.run())
         ends: set[asyncio.Future[None]] = {working, started.watching, started.lease.ended}
         try:
             first: set[asyncio.Future[Any]] = {*ends, stopping}
             await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
-            self._vitals.draining = True
+            self._machine.vitals.draining = True
             started.work.drain()
             log.info("worker.draining", grace_s=self._settings.grace_s)
             await asyncio.wait(ends, timeout=self._settings.grace_s, return_when=asyncio.FIRST_COMPLETED)
@@ -167,26 +198,13 @@ class _Worker:
             working.cancel()
             await asyncio.gather(working, return_exceptions=True)
 
-    async def _engine(self, device: Device, stack: AsyncExitStack) -> EngineHost:
-        step_s = self._settings.null_step_s
-        null = self._settings.engine == "null"
-        if null and not step_s:
-            return InlineHost(make_null(step_s))
-        thread = CallThread("engine")
-        stack.callback(thread.close)
-        if null:
-            return ThreadedHost(make_null(step_s), thread, self._vitals)
-        find_weights(self._models, self._catalogue)
-        engine = await thread.call(lambda: make_diffusers(self._catalogue, device))
-        return ThreadedHost(engine, thread, self._vitals)
-
     async def _watch(self, context: WorkerContext, stack: AsyncExitStack) -> tuple[Work, asyncio.Task[None]]:
         """Begin to follow the claims; return once they were listed."""
-        assignment = Assignment(self._worker_id)
+        assignment = Assignment(self._machine.worker_id)
         work = Work(assignment, context)
         own = Scope(context.namespace, field_selector=f"status.workerName={self._settings.pod_name}")
-        reflector = Reflector(context.cluster, JOBS, own, self._clock, self._rng)
-        self._vitals.watch_silent_s = reflector.silent_s
+        reflector = Reflector(context.cluster, JOBS, own, self._machine.clock, self._machine.rng)
+        self._machine.vitals.watch_silent_s = reflector.silent_s
         self._metrics.watch_restarts.set_function(lambda: reflector.restarts)
         listed = asyncio.Event()
         watching = _background(stack, _follow(reflector, assignment, work, listed))
