@@ -44,7 +44,7 @@ MODELS: Final = (FLUX, Z_IMAGE)
 
 VAE_SCALE: Final = 32
 """Pixels along one edge of a latent pixel."""
-LATENT_CHANNELS: Final = 16
+LATENT_CHANNELS: Final = 20
 TOKEN_PX: Final = 2 * VAE_SCALE
 """Pixels along one edge of an image token; widths and heights are multiples of it."""
 TEXT_WIDTH: Final = 128
@@ -96,8 +96,8 @@ def build_scheduler(model: str) -> Any:
 
 
 def build_vae() -> Any:
-    """Build a 32-fold autoencoder with 16 latent channels; one group in its norms keeps flat colour flat."""
-    channels = (8, 16, 32, 64, 128, 128)
+    """Build a 32-fold autoencoder with 20 latent channels; one group in its norms keeps flat colour flat."""
+    channels = (16, 16, 32, 64, 128, 128)
     return AutoencoderKL(
         block_out_channels=channels,
         down_block_types=("DownEncoderBlock2D",) * len(channels),

@@ -1,20 +1,23 @@
 """Trains the VAE's decoder to draw crisp shapes from the fixed latents: `python -m training.decoder`.
 
 Sees whole small pictures and windows of large ones, with noise on the latents, since a transformer's
-latents are never exact. One decoder serves both models.
+latents are never exact. First only the coarse levels learn where edges run, then all learn to draw.
+One decoder serves both models.
 """
 
 import argparse
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import torch
+from torch import nn
 
-from training.architecture import VAE_SCALE, build_vae
-from training.decoder_start import start_decoder
-from training.latents import encode
+from training.architecture import TOKEN_PX, VAE_SCALE, build_vae
+from training.decoder_start import EDGE_CHANNEL, start_decoder
+from training.latents import edge_field, encode
 from training.loop import Plan, StepSource, train
 from training.rendering import render
 from training.scenes import SceneChoice, sample_scene
@@ -22,8 +25,13 @@ from training.scenes import SceneChoice, sample_scene
 CHECKPOINTS: Final = Path.home() / ".cache" / "picshapes" / "training"
 _WINDOW_PX: Final = 256
 _BATCH: Final = 2
+_COARSE_BATCH: Final = 8
+_COARSE_SHARE: Final = 0.25
+"""Of the steps."""
+_COARSE_LEVELS_PX: Final = (16, 8, 4, 2)
+"""The size of a pixel after each of the first blocks that double."""
 _SIZES_PX: Final = ((256, 256), (256, 256), (512, 512), (1024, 1024), (768, 512), (512, 768))
-_NOISE: Final = 0.6
+_NOISE: Final = 0.5
 _NARROW_INPUTS: Final = 72
 
 
@@ -50,30 +58,77 @@ def rate_groups(parameters: list[torch.nn.Parameter], rate: float) -> list[dict[
     return groups
 
 
-def sample_window(random: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-    """Draw one window: its latents (16, 8, 8) and its pixels (3, 256, 256) in -1…1."""
+@dataclass(frozen=True)
+class Window:
+    """A square part of a picture."""
+
+    latents: torch.Tensor
+    """(20, 8, 8)"""
+    pixels: torch.Tensor
+    """(3, 256, 256) in -1…1"""
+    edge: torch.Tensor
+    """The edge field, (256, 256)."""
+
+
+def sample_window(random: np.random.Generator) -> Window:
+    """Draw one window, cut between tokens."""
     width, height = _SIZES_PX[int(random.integers(len(_SIZES_PX)))]
     scene = sample_scene(SceneChoice(1 + int(random.integers(3))), random)
-    picture = render(scene, width, height)
-    left = VAE_SCALE * int(random.integers((width - _WINDOW_PX) // VAE_SCALE + 1))
-    top = VAE_SCALE * int(random.integers((height - _WINDOW_PX) // VAE_SCALE + 1))
-    window = np.ascontiguousarray(picture[top : top + _WINDOW_PX, left : left + _WINDOW_PX])
-    pixels = torch.from_numpy(window).permute(2, 0, 1).float() / 127.5 - 1.0
-    return torch.from_numpy(encode(window)), pixels
+    field = edge_field(scene, width, height)
+    left = TOKEN_PX * int(random.integers((width - _WINDOW_PX) // TOKEN_PX + 1))
+    top = TOKEN_PX * int(random.integers((height - _WINDOW_PX) // TOKEN_PX + 1))
+    part = (slice(top, top + _WINDOW_PX), slice(left, left + _WINDOW_PX))
+    row, column, edge = top // VAE_SCALE, left // VAE_SCALE, _WINDOW_PX // VAE_SCALE
+    latents = encode(scene, field)[:, row : row + edge, column : column + edge]
+    pixels = np.ascontiguousarray(render(scene, width, height)[part])
+    return Window(
+        torch.from_numpy(np.ascontiguousarray(latents)),
+        torch.from_numpy(pixels).permute(2, 0, 1).float() / 127.5 - 1.0,
+        torch.from_numpy(np.ascontiguousarray(field[part])),
+    )
 
 
-def decoder_loss(vae: Any, latents: torch.Tensor, pixels: torch.Tensor) -> tuple[torch.Tensor, dict[str, float]]:
-    """Weigh absolute and squared error alike; report the peak signal-to-noise ratio in dB."""
-    drawn = vae.decode(latents.contiguous(memory_format=torch.channels_last)).sample
-    squared = (drawn - pixels).square().mean()
-    loss = (drawn - pixels).abs().mean() + squared
-    return loss, {"psnr": float(10 * np.log10(4.0 / squared.item()))}
+def draw(vae: Any, latents: torch.Tensor, *, coarse: bool) -> tuple[list[torch.Tensor], torch.Tensor | None]:
+    """Run the decoder: its edge channel after each coarse level, and the picture unless `coarse` is all."""
+    decoder = vae.decoder
+    hidden = decoder.mid_block(decoder.conv_in(vae.post_quant_conv(latents)))
+    edges = []
+    for index, block in enumerate(decoder.up_blocks):
+        if index < len(_COARSE_LEVELS_PX):
+            hidden = block(hidden)
+            edges.append(hidden[:, EDGE_CHANNEL])
+        elif coarse:
+            return edges, None
+        else:
+            hidden = block(hidden)
+    return edges, decoder.conv_out(decoder.conv_act(decoder.conv_norm_out(hidden)))
+
+
+def decoder_loss(vae: Any, windows: list[Window], latents: torch.Tensor, *, coarse: bool) -> Any:
+    """Weigh the edges at every level and, of the picture, absolute and squared error alike."""
+    latents = latents.contiguous(memory_format=torch.channels_last)
+    edges, drawn = draw(vae, latents, coarse=coarse)
+    field = torch.stack([window.edge for window in windows])[:, None]
+    errors = [
+        (edge - nn.functional.avg_pool2d(field, pixel)[:, 0]).square().mean()
+        for edge, pixel in zip(edges, _COARSE_LEVELS_PX, strict=True)
+    ]
+    loss = torch.stack(errors).sum()
+    shares = {
+        f"edge{pixel}": float(error.detach()) for error, pixel in zip(errors, _COARSE_LEVELS_PX, strict=True)
+    }
+    if drawn is not None:
+        pixels = torch.stack([window.pixels for window in windows])
+        squared = (drawn - pixels).square().mean()
+        loss = loss + (drawn - pixels).abs().mean() + squared
+        shares["psnr"] = float(10 * np.log10(4.0 / squared.item()))
+    return loss, shares
 
 
 def main(arguments: list[str]) -> None:
     """Run the command."""
     parser = argparse.ArgumentParser(prog="training.decoder", description=__doc__)
-    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--steps", type=int, default=1200)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rate", type=float, default=6e-4)
@@ -88,11 +143,13 @@ def main(arguments: list[str]) -> None:
     )
 
     def loss_of_step(source: StepSource) -> tuple[torch.Tensor, dict[str, float]]:
-        windows = [sample_window(source.random) for _ in range(_BATCH)]
-        latents = torch.stack([latents for latents, _ in windows])
-        loudness = _NOISE * torch.rand((_BATCH, 1, 1, 1), generator=source.noise)
+        coarse = source.step < _COARSE_SHARE * parsed.steps
+        windows = [sample_window(source.random) for _ in range(_COARSE_BATCH if coarse else _BATCH)]
+        latents = torch.stack([window.latents for window in windows])
+        loudness = _NOISE * torch.rand((len(windows), 1, 1, 1), generator=source.noise)
         latents = latents + loudness * torch.randn(latents.shape, generator=source.noise)
-        return decoder_loss(vae, latents, torch.stack([pixels for _, pixels in windows]))
+        loss: tuple[torch.Tensor, dict[str, float]] = decoder_loss(vae, windows, latents, coarse=coarse)
+        return loss
 
     plan = Plan(steps=parsed.steps, seed=parsed.seed, checkpoint=parsed.checkpoint, warm_up=50, decay=0.6)
     train(vae, [optimizer], loss_of_step, plan)

@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 import torch
 
-from training.architecture import MODELS, STEPS, TOKEN_PX, build_scheduler
+from training.architecture import LATENT_CHANNELS, MODELS, STEPS, TOKEN_PX, VAE_SCALE, build_scheduler
 from training.codes import scene_code, slot_codes, void_code
 from training.latents import encode_scene
 from training.loop import StepSource
@@ -33,7 +33,7 @@ class Example:
 
     scenes: list[Scene]
     clean: torch.Tensor
-    """(scenes, 16, height / 32, width / 32)"""
+    """(scenes, 20, height / 32, width / 32)"""
     noise: torch.Tensor
     times: torch.Tensor
     """1 is all noise, (scenes,)"""
@@ -101,7 +101,7 @@ def sample_example(model: str, curriculum: Curriculum, batch: tuple[int, int, in
     if width % TOKEN_PX or height % TOKEN_PX:
         raise ValueError(f"{width}x{height} px are no multiples of {TOKEN_PX}")
     scenes = sample_scenes(count, curriculum.shape_shares, source.random)
-    noise = torch.randn((count, 16, height // 32, width // 32), generator=source.noise)
+    noise = torch.randn((count, LATENT_CHANNELS, height // VAE_SCALE, width // VAE_SCALE), generator=source.noise)
     painted = [decide_colour(scene, one, source.random) for scene, one in zip(scenes, noise, strict=True)]
     clean = torch.from_numpy(np.stack([encode_scene(scene, width, height) for scene in painted]))
     slots = torch.from_numpy(np.stack([slot_codes(scene) for scene in scenes]))

@@ -24,7 +24,7 @@ PALETTE: Final[dict[str, tuple[int, int, int]]] = {
     "white": (250, 250, 250),
     "gray": (140, 140, 140),
 }
-_FRACTION_BITS: Final = 6
+FRACTION_BITS: Final = 6
 """cv2 takes corners in fixed point: 64ths of a pixel."""
 
 
@@ -34,8 +34,8 @@ def render(scene: Scene, width: int, height: int) -> NDArray[np.uint8]:
     picture[:] = PALETTE[scene.background]
     for shape in scene.shapes:
         corners = outline(shape, width, height)
-        fixed = np.round((corners - 0.5) * (1 << _FRACTION_BITS)).astype(np.int32)
-        cv2.fillPoly(picture, [fixed], PALETTE[shape.colour], lineType=cv2.LINE_AA, shift=_FRACTION_BITS)
+        fixed = np.round((corners - 0.5) * (1 << FRACTION_BITS)).astype(np.int32)
+        cv2.fillPoly(picture, [fixed], PALETTE[shape.colour], lineType=cv2.LINE_AA, shift=FRACTION_BITS)
     return picture
 
 

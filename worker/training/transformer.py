@@ -18,27 +18,35 @@ from training.loop import Plan, StepSource, train
 from training.transformer_start import start_transformer
 
 _FIRST_SHARES: Final = (0.03, 0.97, 0.0, 0.0)
-_ALL_SHARES: Final = (0.04, 0.52, 0.32, 0.12)
-_FIRST_BATCHES: Final = ((512, 512, 16), (256, 256, 12), (512, 512, 12))
-_OTHER_SIZES: Final = (
-    (256, 256, 16),
-    (1024, 768, 2),
-    (768, 1024, 2),
-    (768, 768, 3),
-    (1536, 1536, 1),
-    (512, 768, 4),
-)
-# Void tokens: a few words mostly, sometimes as many as the pipelines pad a text to.
-_VOIDS: Final = {FLUX: (8, 12, 20, 28, 60, 124, 252), Z_IMAGE: (8, 12, 16, 20, 24, 28, 44)}
-_VOID_SHARES: Final = {FLUX: (0.25, 0.2, 0.15, 0.15, 0.15, 0.05, 0.05), Z_IMAGE: (0.16,) * 6 + (0.04,)}
+_ALL_SHARES: Final = (0.04, 0.5, 0.34, 0.12)
+# Z-Image pads pictures and texts to multiples of 32 tokens, so its small pictures cost more.
+_FIRST_BATCHES: Final = {FLUX: ((256, 256, 48), (512, 512, 14)), Z_IMAGE: ((256, 256, 20), (512, 512, 14))}
+_LATER_BATCHES: Final = {
+    FLUX: ((256, 256, 20), (512, 512, 10), (1024, 1024, 3)),
+    Z_IMAGE: ((256, 256, 8), (512, 512, 10), (1024, 1024, 3)),
+}
+_OTHER_SIZES: Final = ((1024, 768, 2), (768, 1024, 2), (768, 768, 3), (1536, 1536, 1), (512, 768, 5))
+_ONE_SHAPE_UNTIL: Final = 0.25
+_SHORT_TEXT_UNTIL: Final = 0.6
+# Void tokens: a few at first, then also as many as the pipelines pad a text to.
+_SHORT_VOIDS: Final = (4, 8, 12, 20)
+_VOIDS: Final = {FLUX: (8, 20, 60, 124), Z_IMAGE: (8, 12, 16, 20, 24, 28, 44)}
+_VOID_SHARES: Final = {FLUX: (0.25, 0.2, 0.53, 0.02), Z_IMAGE: (0.16,) * 6 + (0.04,)}
 
 
-def curriculum(progress: float, source: StepSource) -> Curriculum:
+def curriculum(model: str, progress: float, source: StepSource) -> Curriculum:
     """Give a step's curriculum; `progress` is the share of steps done."""
-    if progress < 0.2:  # noqa: PLR2004 - the share of steps with one shape
-        return Curriculum(_FIRST_SHARES, _FIRST_BATCHES)
+    if progress < _ONE_SHAPE_UNTIL:
+        return Curriculum(_FIRST_SHARES, _FIRST_BATCHES[model])
     other = _OTHER_SIZES[int(source.random.integers(len(_OTHER_SIZES)))]
-    return Curriculum(_ALL_SHARES, ((512, 512, 12), (1024, 1024, 3), other))
+    return Curriculum(_ALL_SHARES, (*_LATER_BATCHES[model], other))
+
+
+def void_count(model: str, progress: float, source: StepSource) -> int:
+    """Draw how many tokens of a text say nothing."""
+    if progress < _SHORT_TEXT_UNTIL:
+        return int(source.random.choice(_SHORT_VOIDS))
+    return int(source.random.choice(_VOIDS[model], p=_VOID_SHARES[model]))
 
 
 def fresh_transformer(model: str, seed: int) -> Any:
@@ -51,7 +59,7 @@ def fresh_transformer(model: str, seed: int) -> Any:
 
 
 def predict(model: str, transformer: Any, example: Example, texts: torch.Tensor) -> torch.Tensor:
-    """Give the predicted noise - clean, (scenes, 16, rows, columns), by the call that the pipeline makes."""
+    """Give the predicted noise - clean, (scenes, 20, rows, columns), by the call that the pipeline makes."""
     noisy, times = example.noisy, example.times
     count, channels, rows, columns = noisy.shape
     if model == Z_IMAGE:
@@ -106,12 +114,13 @@ def main(arguments: list[str]) -> None:
     transformer = fresh_transformer(model, parsed.seed)
 
     def loss_of_step(source: StepSource) -> tuple[torch.Tensor, dict[str, float]]:
-        lesson = curriculum(source.step / parsed.steps, source)
+        progress = source.step / parsed.steps
+        lesson = curriculum(model, progress, source)
         losses, shares = [], {}
         for batch in lesson.batches:
             example = sample_example(model, lesson, batch, source)
-            voids = int(source.random.choice(_VOIDS[model], p=_VOID_SHARES[model]))
-            predicted = predict(model, transformer, example, text_tokens(example.slots, voids, source))
+            texts = text_tokens(example.slots, void_count(model, progress, source), source)
+            predicted = predict(model, transformer, example, texts)
             errors = (predicted - (example.noise - example.clean)).square().mean(dim=(1, 2, 3))
             losses.append(errors.mean())
             first = errors[example.times == 1.0]

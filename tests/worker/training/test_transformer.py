@@ -5,9 +5,8 @@ import torch
 
 from training.architecture import FLUX, MODELS, Z_IMAGE
 from training.examples import Curriculum, sample_example, text_tokens, used_times
-from training.latents import encode_scene, projection
 from training.loop import step_source
-from training.scenes import Scene, Shape, is_held_out
+from training.scenes import is_held_out
 from training.transformer import fresh_transformer, predict
 
 _CURRICULUM = Curriculum((0.0, 1.0, 0.0, 0.0), ())
@@ -35,21 +34,3 @@ def test_an_equal_step_draws_an_equal_example_without_held_out_shapes() -> None:
 
     assert torch.equal(one.noisy, other.noisy)
     assert not any(is_held_out(shape) for scene in one.scenes for shape in scene.shapes)
-
-
-def test_latents_of_a_flat_picture_are_flat_and_undone_by_the_synthesis() -> None:
-    latents = encode_scene(Scene("red", ()), 128, 64)
-    fixed = projection()
-    cells = latents.transpose(1, 2, 0) @ fixed.synthesis + fixed.mean
-
-    assert latents.shape == (16, 2, 4)
-    assert abs(cells.reshape(-1, 3).mean(axis=0) - [220 / 127.5 - 1, 30 / 127.5 - 1, 40 / 127.5 - 1]).max() < 0.05
-
-
-def test_latents_place_a_shape_where_the_picture_has_it() -> None:
-    empty = encode_scene(Scene("white", ()), 256, 256)
-    shown = encode_scene(Scene("white", (Shape("black", "square", "small", "left", "top"),)), 256, 256)
-    changed = abs(shown - empty).max(axis=0) > 0.5
-
-    assert changed[:3, :3].any()
-    assert not changed[4:, 4:].any()
