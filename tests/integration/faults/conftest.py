@@ -1,7 +1,8 @@
 """Parts as processes of the test, on a real control plane: killed, paused and cut off at will."""
 
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import AsyncIterator, Generator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Protocol
 
 import pytest
 
@@ -11,8 +12,14 @@ from picshapes_crds.cluster.kube import KubeCluster
 from . import installation as installations
 from .installation import Installation, Surroundings
 
-Install = Callable[[str, float], AbstractAsyncContextManager[Installation]]
-"""Prepares an installation in a namespace of its own, whose engines take so many seconds a step."""
+
+class Install(Protocol):
+    """Prepares an installation in a namespace of its own."""
+
+    def __call__(
+        self, namespace: str, step_s: float, operators: tuple[str, ...] = ("operator",)
+    ) -> AbstractAsyncContextManager[Installation]:
+        """The engines take so many seconds a step; each of the operators has a gate of its own."""
 
 
 @pytest.hookimpl(wrapper=True)
@@ -28,9 +35,12 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 @pytest.fixture(scope="session")
 def install(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Install:
     @asynccontextmanager
-    async def prepared(namespace: str, step_s: float) -> AsyncIterator[Installation]:
+    async def prepared(
+        namespace: str, step_s: float, operators: tuple[str, ...] = ("operator",)
+    ) -> AsyncIterator[Installation]:
         async with await KubeCluster.connect(control_plane.admin_kubeconfig) as cluster:
-            around = Surroundings(control_plane, cluster, namespace, tmp_path_factory.mktemp(namespace), step_s)
+            folder = tmp_path_factory.mktemp(namespace)
+            around = Surroundings(control_plane, cluster, namespace, folder, step_s, operators)
             async with Installation.on(around) as installation:
                 yield installation
 

@@ -7,6 +7,7 @@ then: so a process can be killed just before a write, just after it, or so that 
 import asyncio
 import json
 import ssl
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
@@ -175,7 +176,8 @@ class Gate:
                 status=answer.status, headers={"Content-Type": answer.headers["Content-Type"]}
             )
             await response.prepare(incoming)
-            async for chunk in answer.content.iter_any():
-                await response.write(chunk)
-            await response.write_eof()
+            with suppress(ConnectionResetError):  # who asked may be dead
+                async for chunk in answer.content.iter_any():
+                    await response.write(chunk)
+                await response.write_eof()
             return response

@@ -66,10 +66,11 @@ class Surroundings:
     folder: Path
     step_s: float
     """How long a step of the workers' engine takes."""
+    operators: tuple[str, ...] = ("operator",)
 
 
 class Installation:
-    """The parts of one namespace. Every one reaches the API server by a gate of its kind."""
+    """The parts of one namespace. All reach the API server by gates: the APIs', the workers', each operator's."""
 
     def __init__(self, around: Surroundings, children: Children, gates: dict[str, Gate], history: History) -> None:
         self.plane, self.cluster, self.namespace = around.plane, around.cluster, around.namespace
@@ -95,9 +96,9 @@ class Installation:
         async with AsyncExitStack() as stack:
             history = await stack.enter_async_context(History.of(around.cluster, around.namespace))
             gates = {}
-            for kind in ("api", "operator", "worker"):
-                gates[kind] = await stack.enter_async_context(Gate(around.plane))
-                (around.folder / f"kubeconfigs/{kind}.kubeconfig").write_text(gates[kind].kubeconfig())
+            for name in ("api", "worker", *around.operators):
+                gates[name] = await stack.enter_async_context(Gate(around.plane))
+                (around.folder / f"kubeconfigs/{name}.kubeconfig").write_text(gates[name].kubeconfig())
             children = await stack.enter_async_context(Children())
             installation = cls(around, children, gates, history)
             running.append(installation)
@@ -110,7 +111,7 @@ class Installation:
 
     async def start_operator(self, name: str = "operator") -> None:
         """Start an operator, which leads by its name: one that starts again need not wait for its own Lease."""
-        part = parts.operator(self._site, self.layout.kubeconfig("operator"), free_port())
+        part = parts.operator(self._site, self.layout.kubeconfig(name), free_port())
         await self._start(name, part, {"PICSHAPES_IDENTITY": name})
 
     async def start_api(self, name: str = "api", settings: Mapping[str, str] | None = None) -> None:
@@ -141,7 +142,7 @@ class Installation:
         """Start killed parts as they were started before, and wait until they are ready."""
         for name in names:
             self._running[name] = await self._children.start(self._parts[name].spec)
-        await asyncio.gather(*(self._until_ready(name) for name in names))
+        await asyncio.gather(*(self.until_ready(name) for name in names))
 
     async def delete_pod(self, name: str) -> None:
         """Delete a worker's pod outright; what runs in it goes on until it is killed."""
@@ -161,7 +162,8 @@ class Installation:
         self._parts[name] = replace(part, spec=spec)
         await self.start_again(name)
 
-    async def _until_ready(self, name: str) -> None:
+    async def until_ready(self, name: str) -> None:
+        """Wait until a part says that it is ready; play the kubelet, which tells of a worker's."""
         async with httpx.AsyncClient(trust_env=False) as client:
             url = self._parts[name].ready_url
             await self._running[name].wait_ready(url, client=client, timeout_s=READY_WITHIN_S)
