@@ -58,6 +58,18 @@ def test_bench_writes_counts_four_writes_a_job_none_of_them_behind_a_get(tmp_pat
     assert figures["writes-kopf"]["baseline"] > figures["writes-kopf"]["value"]
 
 
+@pytest.mark.usefixtures("binaries")
+def test_bench_scale_measures_each_size_in_a_process_of_its_own(tmp_path: Path) -> None:
+    sizes = ("--pending", "2000", "--workers", "20", "--most-workers", "30", "--claims", "20")
+    scale = measured(tmp_path, "scale", *sizes)
+    assert scale["name"] == "scale"
+    assert scale["details"]["sizes"]["many pending"]["pending"] == 2000
+
+    figures = {one["name"]: one for one in scale["also"]}
+    assert figures.keys() == {"scale-memory", "scale-workers", "scale-renewals", "scale-decision"}
+    assert figures["scale-memory"]["value"] > scale["details"]["costs"]["many pending"]["json_bytes"]
+
+
 def measured(folder: Path, *arguments: str) -> dict[str, Any]:
     """Run a benchmark and return what it printed."""
     argv = [str(PICSHAPES), "bench", *arguments, "--json"]

@@ -11,6 +11,7 @@ from picshapes_cli.bench.http import MOST_POSTS, bench_http
 from picshapes_cli.bench.jobs import bench_jobs
 from picshapes_cli.bench.latency import bench_latency
 from picshapes_cli.bench.report import Figure
+from picshapes_cli.bench.scale import ScaleOptions, bench_scale
 from picshapes_cli.bench.writes import bench_writes
 from picshapes_cli.controlplane.binaries import Binaries, ensure_binaries
 from picshapes_cli.shown import console, errors_shown
@@ -41,6 +42,19 @@ def latency_command(
 ) -> None:
     """Time from a create's answer to the worker's sight of the claim, against a patch's way to a watch."""
     _show(lambda folder, binaries: bench_latency(folder, binaries, count, workers, console.print), json_only)
+
+
+@app.command("scale")
+def scale_command(
+    json_only: JsonOnly = False,  # noqa: FBT002 - a flag
+    pending: Annotated[int, typer.Option(min=1, help="Waiting jobs, against 100.")] = 100_000,
+    workers: Annotated[int, typer.Option(min=1, help="Workers, against 10.")] = 1_000,
+    most_workers: Annotated[int, typer.Option(min=1, help="Workers, for the decision alone.")] = 5_000,
+    claims: Annotated[int, typer.Option(min=1, help="Claims that are measured.")] = 500,
+) -> None:
+    """Measure what a claim costs the operator when much waits and when there are many workers; its memory."""
+    options = ScaleOptions(pending, workers, most_workers, claims)
+    _show(lambda folder, _: bench_scale(folder, options, console.print), json_only)
 
 
 @app.command("writes")
