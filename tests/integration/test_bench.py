@@ -70,6 +70,18 @@ def test_bench_scale_measures_each_size_in_a_process_of_its_own(tmp_path: Path) 
     assert figures["scale-memory"]["value"] > scale["details"]["costs"]["many pending"]["json_bytes"]
 
 
+@pytest.mark.usefixtures("binaries")
+def test_bench_restart_kills_the_operator_and_finds_no_job_claimed_twice(tmp_path: Path) -> None:
+    restart = measured(tmp_path, "restart", "--live", "50", "--workers", "2")
+    assert restart["name"] == "restart"
+    assert restart["details"]["claims"] >= 32
+    assert restart["details"]["jobs"] >= 50
+
+    (double,) = restart["also"]
+    assert double["value"] == 0
+    assert double["details"]["double_claims"] == []
+
+
 def measured(folder: Path, *arguments: str) -> dict[str, Any]:
     """Run a benchmark and return what it printed."""
     argv = [str(PICSHAPES), "bench", *arguments, "--json"]

@@ -11,6 +11,7 @@ from picshapes_cli.bench.http import MOST_POSTS, bench_http
 from picshapes_cli.bench.jobs import bench_jobs
 from picshapes_cli.bench.latency import bench_latency
 from picshapes_cli.bench.report import Figure
+from picshapes_cli.bench.restart import RestartOptions, bench_restart
 from picshapes_cli.bench.scale import ScaleOptions, bench_scale
 from picshapes_cli.bench.writes import bench_writes
 from picshapes_cli.controlplane.binaries import Binaries, ensure_binaries
@@ -55,6 +56,17 @@ def scale_command(
     """Measure what a claim costs the operator when much waits and when there are many workers; its memory."""
     options = ScaleOptions(pending, workers, most_workers, claims)
     _show(lambda folder, _: bench_scale(folder, options, console.print), json_only)
+
+
+@app.command("restart")
+def restart_command(
+    json_only: JsonOnly = False,  # noqa: FBT002 - a flag
+    live: Annotated[int, typer.Option(min=1, help="Jobs that live when the operator is killed.")] = 10_000,
+    workers: Annotated[int, typer.Option(min=1, help="Workers, which are pretended.")] = 20,
+) -> None:
+    """Kill the operator among its claims: double claims, and the successor's time to its first claim."""
+    options = RestartOptions(live, workers)
+    _show(lambda folder, binaries: bench_restart(folder, binaries, options, console.print), json_only)
 
 
 @app.command("writes")
