@@ -162,6 +162,10 @@ class Installation:
         self._parts[name] = replace(part, spec=spec)
         await self.start_again(name)
 
+    def url_of(self, name: str, path: str) -> str:
+        """Return a URL of a part's probes, or of an API."""
+        return self._parts[name].ready_url.removesuffix("/readyz") + path
+
     async def until_ready(self, name: str) -> None:
         """Wait until a part says that it is ready; play the kubelet, which tells of a worker's."""
         async with httpx.AsyncClient(trust_env=False) as client:
@@ -181,7 +185,7 @@ class Installation:
     async def rest(self, name: str = "api", key: str | None = None) -> AsyncIterator[httpx.AsyncClient]:
         """Give a client of the REST API, as the first user or with this key."""
         headers = {"Authorization": f"Bearer {key or self.keys.user}"}
-        url = self._parts[name].ready_url.removesuffix("/readyz")
+        url = self.url_of(name, "")
         async with httpx.AsyncClient(base_url=url, headers=headers, trust_env=False, timeout=30) as client:
             yield client
 

@@ -1,0 +1,93 @@
+"""The API server is away for longer than a worker's Lease may stay silent: nothing is taken for lost."""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Final
+
+import httpx
+import pytest_asyncio
+
+from picshapes_cli.controlplane.binaries import Binaries
+from picshapes_cli.controlplane.server import ControlPlane, ControlPlaneOptions
+from picshapes_crds.cluster.kube import KubeCluster
+from picshapes_crds.phases import Phase
+from picshapes_crds.workers import LEASE_STALE_S
+
+from .installation import Installation, Surroundings
+
+OUTAGE_S: Final = LEASE_STALE_S + 5
+HANGS_S: Final = 20.0
+"""Connections stand open for so long and nothing answers; then they break, and new ones are refused."""
+
+
+@pytest_asyncio.fixture
+async def plane(binaries: Binaries, tmp_path: Path) -> AsyncIterator[ControlPlane]:
+    async with ControlPlane(tmp_path / "control-plane", binaries, ControlPlaneOptions(fsync=False)) as started:
+        yield started
+
+
+@pytest_asyncio.fixture
+async def parts(plane: ControlPlane, tmp_path: Path) -> AsyncIterator[Installation]:
+    async with await KubeCluster.connect(plane.admin_kubeconfig) as cluster:
+        around = Surroundings(plane, cluster, "outage", tmp_path / "parts", step_s=1)
+        async with Installation.on(around) as started:
+            for name in ("api", "operator", "worker"):  # no gate between: the outage must be seen as it is
+                started.layout.kubeconfig(name).write_bytes(plane.admin_kubeconfig.read_bytes())
+            workers = map(started.start_worker, ("worker-0", "worker-1"))
+            await asyncio.gather(started.start_operator(), started.start_api(), *workers)
+            yield started
+
+
+async def outage(plane: ControlPlane) -> None:
+    """Let the API server stand still, then die, then start again on its etcd."""
+    apiserver = plane._apiserver
+    assert apiserver is not None
+    began = time.monotonic()
+    os.kill(apiserver.pid, signal.SIGSTOP)
+    await asyncio.sleep(HANGS_S)  # the time itself is what is tested
+    apiserver.kill()
+    await apiserver.wait()
+    await asyncio.sleep(began + OUTAGE_S - time.monotonic())
+    plane._apiserver = await plane._children.start(apiserver.spec)
+    await plane._wait_ready(plane._apiserver)
+
+
+async def test_an_outage_longer_than_a_lease_requeues_nothing(plane: ControlPlane, parts: Installation) -> None:
+    history, credit = parts.history, await parts.credits()
+    await parts.apply("runs-throughout", steps=100)
+    await parts.apply("ends-meanwhile", steps=10)
+    for job in ("runs-throughout", "ends-meanwhile"):
+        await history.until_phase(job, Phase.PROCESSING)
+    await parts.apply("waits-behind-the-first", steps=2)
+    await parts.apply("begins-meanwhile", steps=2)
+    for job in ("waits-behind-the-first", "begins-meanwhile"):
+        await history.until_phase(job, Phase.CLAIMED)
+    await parts.apply("pending", steps=2)
+    holders = {name: history.now(name).worker_id for name in history.lives}
+
+    away = asyncio.create_task(outage(plane))
+    submitted = await parts.submit()
+    await away
+    await parts.cancel("runs-throughout")
+
+    told = await history.until_ended(*holders, "pending", submitted)
+    assert {name: (one.phase, one.failures or 0) for name, one in told.items()} == {
+        "runs-throughout": (Phase.FAILED, 0),
+        "ends-meanwhile": (Phase.COMPLETED, 0),
+        "waits-behind-the-first": (Phase.COMPLETED, 0),
+        "begins-meanwhile": (Phase.COMPLETED, 0),
+        "pending": (Phase.COMPLETED, 0),
+        submitted: (Phase.COMPLETED, 0),
+    }
+    for name in ("runs-throughout", "ends-meanwhile", "begins-meanwhile"):
+        assert (told[name].attempt, told[name].worker_id) == (1, holders[name])
+    async with httpx.AsyncClient(trust_env=False) as client:
+        figures = (await client.get(parts.url_of("operator", "/metrics"))).text
+    assert 'reason="WorkerLost"' not in figures
+    assert await parts.until_told(submitted) == {submitted: "completed"}
+    assert await parts.credits() == credit - 1
+    await parts.check_books()
