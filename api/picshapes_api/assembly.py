@@ -22,6 +22,7 @@ from picshapes_api.services import Exposure, Randomness, Services
 from picshapes_api.storage.accounts import AccountStore
 from picshapes_api.storage.administration import AdministrationStore
 from picshapes_api.storage.database import Database
+from picshapes_api.storage.grants import GrantStore
 from picshapes_api.storage.jobs import JobStore
 from picshapes_api.storage.keys import KeyStore
 from picshapes_api.storage.rate_limiter import RateLimiter
@@ -92,7 +93,8 @@ def assemble(around: Surroundings) -> Api:
         database=around.database,
         accounts=AccountStore(around.database, now_ms),
         keys=KeyStore(around.database, now_ms),
-        administration=AdministrationStore(around.database, now_ms),
+        administration=AdministrationStore(around.database),
+        grants=GrantStore(around.database, now_ms),
         jobs=jobs,
         cache=cache,
         placer=placer,

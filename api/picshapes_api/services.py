@@ -15,6 +15,7 @@ from picshapes_api.pictures import PictureStore
 from picshapes_api.storage.accounts import AccountStore
 from picshapes_api.storage.administration import AdministrationStore
 from picshapes_api.storage.database import Database
+from picshapes_api.storage.grants import GrantStore
 from picshapes_api.storage.jobs import JobStore
 from picshapes_api.storage.keys import KeyStore
 from picshapes_api.storage.rate_limiter import RateLimiter
@@ -53,6 +54,7 @@ class Services:
     accounts: AccountStore
     keys: KeyStore
     administration: AdministrationStore
+    grants: GrantStore
     jobs: JobStore
     cache: JobCache
     placer: Placer

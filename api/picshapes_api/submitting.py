@@ -4,16 +4,14 @@ Validate and price → one transaction (debit, row, ledger entry) → resource. 
 leaves nothing, or a paid job that the outbox places.
 """
 
-import hashlib
-
 import structlog
 
 from picshapes_api.core.accounts import Account
-from picshapes_api.core.errors import Fault, InvalidRequestError, TooManyJobsError
-from picshapes_api.core.submission import JobRequest, read_request, resolve_request
+from picshapes_api.core.errors import TooManyJobsError
+from picshapes_api.core.idempotency import read_idempotency
+from picshapes_api.core.submission import read_request, resolve_request
 from picshapes_api.services import Services
-from picshapes_api.storage.jobs import Accepted, Idempotency, NewJob
-from picshapes_api.storage.models import IDEMPOTENCY_KEY_LENGTH
+from picshapes_api.storage.jobs import Accepted, NewJob
 
 log = structlog.get_logger(__name__)
 
@@ -21,7 +19,7 @@ log = structlog.get_logger(__name__)
 async def submit(services: Services, account: Account, body: bytes, idempotency_key: str | None) -> Accepted:
     """Accept a job, or the one that this idempotency key stands for; raises `ApiError` when it is refused."""
     wanted = read_request(body, services.catalogue)
-    idempotency = _idempotency(idempotency_key, wanted)
+    idempotency = read_idempotency(idempotency_key, wanted.model_dump_json(exclude_unset=True))
     if not services.placer.has_room_for(account.id):
         raise TooManyJobsError
     submission = resolve_request(wanted, services.catalogue, account.id, services.randomness.seed())
@@ -34,14 +32,3 @@ async def submit(services: Services, account: Account, body: bytes, idempotency_
     log.info("job.accepted", job_id=new.id, user_id=account.id, price=submission.price)
     await services.placer.place_soon(accepted.job)
     return accepted
-
-
-def _idempotency(key: str | None, wanted: JobRequest) -> Idempotency | None:
-    """Return the client's key with a hash of what it asked for, whatever the order of its fields."""
-    if key is None:
-        return None
-    if not (0 < len(key) <= IDEMPOTENCY_KEY_LENGTH and key.isprintable()):
-        words = f"Idempotency-Key must be 1 to {IDEMPOTENCY_KEY_LENGTH} printable characters"
-        raise InvalidRequestError([Fault("Idempotency-Key", InvalidRequestError.code, words)])
-    asked = wanted.model_dump_json(exclude_unset=True)
-    return Idempotency(key, hashlib.sha256(asked.encode()).hexdigest())

@@ -16,6 +16,7 @@ from picshapes_cli.api_client import ApiClient, ApiError
 from picshapes_cli.generate import find_access
 from picshapes_cli.shown import errors_shown
 
+DEFAULT: Final = "default"
 PIPED_WIDTH: Final = 240
 """Columns where no terminal says how many it has."""
 
@@ -27,6 +28,21 @@ Json = Annotated[bool, typer.Option("--json", help="Print the API's answer as JS
 Who = Annotated[str, typer.Argument(help="E-mail address or id.")]
 Name = Annotated[str | None, typer.Option(help="A name to show.")]
 Role = Annotated[str | None, typer.Option(help="user or admin.")]
+
+
+def read_limit(text: str) -> int | str:
+    """Read a number of requests, or the word that gives the default back."""
+    if text == DEFAULT:
+        return text
+    if not (text.isascii() and text.isdecimal()):
+        raise typer.BadParameter(f"must be a number or {DEFAULT}")
+    return int(text)
+
+
+Limit = Annotated[
+    object | None,
+    typer.Option(parser=read_limit, metavar="N|default", help="Requests; 0: no limit; default: what all have."),
+]
 
 
 def _api(url: str | None, key: str | None) -> ApiClient:
@@ -97,30 +113,27 @@ def change(  # noqa: PLR0913, PLR0917 - each option is a parameter
     name: Name = None,
     role: Role = None,
     disabled: Annotated[bool | None, typer.Option("--disable/--enable", help="Keep the user out.")] = None,
-    limit_per_minute: Annotated[int | None, typer.Option(min=0, help="Requests; 0: no limit.")] = None,
-    limit_per_day: Annotated[int | None, typer.Option(min=0, help="Requests; 0: no limit.")] = None,
+    limit_per_minute: Limit = None,
+    limit_per_day: Limit = None,
     url: Url = None,
     key: Key = None,
     as_json: Json = False,  # noqa: FBT002 - a flag
 ) -> None:
     """Change a user; what isn't named stays."""
-    body = {
-        "display_name": name,
-        "role": role,
-        "disabled": disabled,
-        "limit_per_minute": limit_per_minute,
-        "limit_per_day": limit_per_day,
-    }
+    limits = _given({"limit_per_minute": limit_per_minute, "limit_per_day": limit_per_day})
+    body = _given({"display_name": name, "role": role, "disabled": disabled})
+    body |= {field: None if limit == DEFAULT else limit for field, limit in limits.items()}
     with errors_shown(), _api(url, key) as api:
-        changed = api.call("PATCH", _user_path(api, who), json=_given(body))
+        changed = api.call("PATCH", _user_path(api, who), json=body)
         _show(changed, [changed], as_json=as_json)
 
 
 @app.command("grant")
-def grant(
+def grant(  # noqa: PLR0913, PLR0917 - each option is a parameter
     who: Who,
     amount: Annotated[int, typer.Argument(min=1, help="Credits.")],
     reason: Annotated[str, typer.Option(help="Stands in the ledger.")],
+    idempotency_key: Annotated[str | None, typer.Option(help="Given again, nothing is granted twice.")] = None,
     url: Url = None,
     key: Key = None,
     as_json: Json = False,  # noqa: FBT002 - a flag
@@ -128,8 +141,23 @@ def grant(
     """Give a user credits."""
     with errors_shown(), _api(url, key) as api:
         body = {"amount": amount, "reason": reason}
-        balance = api.call("POST", f"{_user_path(api, who)}/credits", json=body)
+        headers = _given({"Idempotency-Key": idempotency_key})
+        balance = api.call("POST", f"{_user_path(api, who)}/credits", json=body, headers=headers)
         _show(balance, [balance], as_json=as_json)
+
+
+@app.command("key")
+def make_key(
+    who: Who,
+    name: Annotated[str | None, typer.Option(help="What the key is for.")] = None,
+    url: Url = None,
+    key: Key = None,
+    as_json: Json = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Make a further key for a user; it is shown this once."""
+    with errors_shown(), _api(url, key) as api:
+        made = api.call("POST", f"{_user_path(api, who)}/keys", json=_given({"name": name}))
+        _show(made, [made], as_json=as_json)
 
 
 @app.command("ledger")

@@ -147,6 +147,28 @@ async def test_a_disabled_user_is_turned_away_like_a_stranger(api: RunningApi, h
     assert (await http.get("/api/v1/users/me", headers=caller.headers)).status_code == 200
 
 
+async def test_a_limit_of_null_is_the_default_again_and_an_absent_one_stays(
+    api: RunningApi, http: httpx.AsyncClient
+) -> None:
+    admin, caller = await api.user(role=Role.ADMIN), await api.user()
+    path = f"/api/v1/admin/users/{caller.account.id}"
+    lowered = {"limit_per_minute": 1, "limit_per_day": 2.0}
+    assert (await http.patch(path, json=lowered, headers=admin.headers)).json()["limit_per_day"] == 2
+    assert (await http.get("/api/v1/users/me", headers=caller.headers)).status_code == 200
+    assert (await http.get("/api/v1/users/me", headers=caller.headers)).status_code == 429
+    changed = (await http.patch(path, json={"limit_per_minute": None}, headers=admin.headers)).json()
+    assert "limit_per_minute" not in changed
+    assert changed["limit_per_day"] == 2
+    await http.patch(path, json={"limit_per_day": None}, headers=admin.headers)
+    answer = await http.get("/api/v1/users/me", headers=caller.headers)
+    assert (answer.status_code, answer.headers["ratelimit-limit"]) == (200, "60")
+    wrong = await http.patch(path, json={"role": None, "limit_per_day": "1"}, headers=admin.headers)
+    assert [fault["message"] for fault in wrong.json()["errors"]] == [
+        "Role must be a string",
+        "Limit per day must be an integer",
+    ]
+
+
 @pytest.mark.parametrize("change", [{"role": "user"}, {"disabled": True}])
 async def test_the_last_administrator_stays(
     api: RunningApi, http: httpx.AsyncClient, change: dict[str, object]

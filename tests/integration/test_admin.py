@@ -36,6 +36,38 @@ def test_a_user_is_added_changed_and_given_credits_that_the_ledger_and_the_audit
     assert answer(stack, "audit")["consistent"] is True
 
 
+def test_a_limit_is_set_back_to_the_default_and_a_wrong_one_is_refused(stack: Stack) -> None:
+    made = answer(stack, "add", "bob@example.org")
+    changed = answer(stack, "change", made["id"], "--limit-per-minute", "5", "--limit-per-day", "0")
+    assert (changed["limit_per_minute"], changed["limit_per_day"]) == (5, 0)
+    changed = answer(stack, "change", made["id"], "--limit-per-minute", "default")
+    assert ("limit_per_minute" in changed, changed["limit_per_day"]) == (False, 0)
+    refused = admin(stack, "change", made["id"], "--limit-per-day", "many")
+    assert refused.returncode == 2
+    assert "must be a number or default" in refused.stderr
+
+
+def test_a_key_is_made_for_a_user_and_works(stack: Stack) -> None:
+    made = answer(stack, "add", "eve@example.org", "--role", "admin")
+    key = answer(stack, "key", "eve@example.org", "--name", "laptop")
+    assert (key["name"], key["prefix"]) == ("laptop", key["api_key"][:11])
+    assert key["api_key"] != made["api_key"]
+    access = ("--url", stack.ready["api_url"], "--key", key["api_key"])
+    own = subprocess.run(
+        [str(PICSHAPES), "admin", "audit", *access], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert own.returncode == 0
+
+
+def test_a_grant_repeated_with_its_key_is_given_once(stack: Stack) -> None:
+    answer(stack, "add", "dan@example.org")
+    given = ("grant", "dan@example.org", "7", "--reason", "a present", "--idempotency-key", "may")
+    assert [answer(stack, *given)["credits"] for _ in range(2)] == [7, 7]
+    refused = admin(stack, "grant", "dan@example.org", "8", *given[3:])
+    assert refused.returncode == 1
+    assert refused.stderr == "picshapes: Idempotency-Key was used for another request\n"
+
+
 def test_without_json_a_person_sees_a_table(stack: Stack) -> None:
     shown = admin(stack, "list")
     assert shown.returncode == 0

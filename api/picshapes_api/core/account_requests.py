@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Final
 
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator
 
 from picshapes_api.core.accounts import Role
-from picshapes_api.core.bodies import Body, Integer, OptionalFlag, OptionalInteger, OptionalText, refused
+from picshapes_api.core.bodies import Body, Integer, OptionalFlag, OptionalText, refused, whole
 from picshapes_api.core.errors import INVALID_REQUEST, Fault, InvalidRequestError
 from picshapes_crds.phases import Phase
 
@@ -25,7 +25,8 @@ _ADDRESS: Final = re.compile(rf"(?=.{{1,64}}@){_ATOM}(\.{_ATOM})*@{_LABEL}(\.{_L
 """An address as RFC 5321 has it, without quoting and literals."""
 
 Credits = Annotated[Integer, Field(ge=0, le=MOST_CREDITS)]
-Requests = Annotated[OptionalInteger, Field(ge=0, le=MOST_REQUESTS)]
+Requests = Annotated[Annotated[int, Field(ge=0, le=MOST_REQUESTS)] | None, BeforeValidator(whole)]
+"""`null` is the default again."""
 ShortText = Annotated[OptionalText, Field(min_length=1, max_length=200)]
 
 
@@ -56,7 +57,7 @@ class NewUserRequest(Body):
 
 
 class UserChange(Body):
-    """The body of `PATCH /api/v1/admin/users/{id}`: what is absent stays."""
+    """The body of `PATCH /api/v1/admin/users/{id}`: what is absent stays, `null` resets a limit."""
 
     display_name: ShortText = None
     role: OptionalText = None

@@ -29,9 +29,14 @@ def not_null(value: Any) -> Any:
     return value
 
 
-def integer(value: Any) -> Any:
+def whole(value: Any) -> Any:
     """Take 1024.0 for the integer that it is (JSON has one kind of number); leave the rest to the type."""
-    return int(value) if isinstance(value, float) and value.is_integer() else not_null(value)
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def integer(value: Any) -> Any:
+    """Do so, and refuse `null`."""
+    return whole(not_null(value))
 
 
 Integer = Annotated[int, BeforeValidator(integer)]

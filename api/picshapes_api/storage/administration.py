@@ -1,15 +1,18 @@
-"""Verbs of administrators: list and change users, grant credits, check the books."""
+"""Verbs of administrators: list and change users, check the books."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from picshapes_api.core.account_requests import Page, UserChange
 from picshapes_api.core.accounts import Account
 from picshapes_api.core.errors import LastAdminError
 from picshapes_api.storage.accounts import USER_COLUMNS, account_of
 from picshapes_api.storage.database import Database, Session
-from picshapes_api.storage.ledger import Movement, add_entry
+
+_AFTER: Final = f"SELECT {USER_COLUMNS} FROM users u WHERE (u.created_at_ms, u.id) < ($1, $2)"  # noqa: S608 - constants only
+_ORDER: Final = " ORDER BY u.created_at_ms DESC, u.id DESC LIMIT $3"
+USERS_PAGE: Final = _AFTER + _ORDER
+USER_OF_ADDRESS: Final = _AFTER + " AND u.email = $4" + _ORDER
 
 
 @dataclass(frozen=True)
@@ -35,20 +38,16 @@ class Audit:
 class AdministrationStore:
     """What administrators may do in the database."""
 
-    def __init__(self, database: Database, now_ms: Callable[[], int]) -> None:
-        self._database, self._now_ms = database, now_ms
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def users(self, page: Page, email: str | None) -> list[Account]:
         """Return users, newest first; `email` picks the one of this address."""
-        number, key = page.after or (2**62, "ffffffff-ffff-ffff-ffff-ffffffffffff")
-        rows = await self._database.fetch(
-            f"SELECT {USER_COLUMNS} FROM users u WHERE (u.created_at_ms, u.id) < ($1, $2)"  # noqa: S608 - constants only
-            " AND (CAST($3 AS TEXT) IS NULL OR u.email = $3) ORDER BY u.created_at_ms DESC, u.id DESC LIMIT $4",
-            number,
-            key,
-            email,
-            page.limit,
-        )
+        after = page.after or (2**62, "ffffffff-ffff-ffff-ffff-ffffffffffff")
+        if email is None:
+            rows = await self._database.fetch(USERS_PAGE, *after, page.limit)
+        else:
+            rows = await self._database.fetch(USER_OF_ADDRESS, *after, page.limit, email)
         return [account_of(row) for row in rows]
 
     async def change(self, user_id: str, change: UserChange) -> Account | None:
@@ -67,15 +66,6 @@ class AdministrationStore:
             if fields.get("role") == "user" or fields.get("disabled"):
                 await _demand_an_admin(session)
             return account_of(row)
-
-        return await self._database.write(work)
-
-    async def grant(self, user_id: str, amount: int, reason: str, actor_id: str) -> int | None:
-        """Give credits; return the new balance, or None when there is no such user."""
-        movement = Movement(user_id, "grant", amount, reason, self._now_ms(), actor_id=actor_id)
-
-        async def work(session: Session) -> int | None:
-            return await add_entry(session, movement)
 
         return await self._database.write(work)
 

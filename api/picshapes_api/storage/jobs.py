@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from picshapes_api.core.account_requests import Page
 from picshapes_api.core.errors import IdempotencyConflictError, InsufficientCreditsError
+from picshapes_api.core.idempotency import KEPT_MS, Idempotency
 from picshapes_api.core.job_view import JobFacts, Outcome
 from picshapes_api.core.refunds import refund
 from picshapes_api.core.submission import Submission
@@ -17,15 +18,6 @@ COLUMNS: Final = (
     "id, user_id, spec, price, created_at_ms, cancel_requested, resource_uid, status, attempt, started_at_ms,"
     " completed_at_ms, result_sha256, result_bytes, failure, closed_at_ms"
 )
-IDEMPOTENCY_KEPT_MS: Final = 24 * 3600 * 1000
-
-
-@dataclass(frozen=True)
-class Idempotency:
-    """A client's own key for a submission, and what it must be repeated with."""
-
-    key: str
-    body_sha256: str
 
 
 @dataclass(frozen=True)
@@ -216,7 +208,7 @@ async def _insert(session: Session, new: NewJob) -> bool:
             " WHERE user_id = $1 AND idempotency_key = $2 AND created_at_ms <= $3",
             new.user_id,
             idempotency.key,
-            new.created_at_ms - IDEMPOTENCY_KEPT_MS,
+            new.created_at_ms - KEPT_MS,
         )
     rows = await session.fetch(
         "INSERT INTO jobs (id, user_id, spec, model, price, created_at_ms, idempotency_key, idempotency_sha256,"
@@ -229,7 +221,7 @@ async def _insert(session: Session, new: NewJob) -> bool:
         new.submission.price,
         new.created_at_ms,
         idempotency.key if idempotency else None,
-        idempotency.body_sha256 if idempotency else None,
+        idempotency.asked_sha256 if idempotency else None,
     )
     return bool(rows)
 
@@ -241,7 +233,7 @@ async def _replay(session: Session, new: NewJob) -> Accepted:
         new.user_id,
         new.idempotency.key,
     )
-    if row is None or row["idempotency_sha256"] != new.idempotency.body_sha256:
+    if row is None or row["idempotency_sha256"] != new.idempotency.asked_sha256:
         raise IdempotencyConflictError
     return Accepted(job_of(row), replayed=True)
 

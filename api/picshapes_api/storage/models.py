@@ -12,10 +12,11 @@ from tortoise import fields
 from tortoise.indexes import Index
 from tortoise.models import Model
 
+from picshapes_api.core.idempotency import LONGEST_KEY
+
 EMAIL_LENGTH: Final = 254
 """The longest address that can be mailed to (RFC 5321, erratum 1690)."""
 KEY_PREFIX_LENGTH: Final = 11
-IDEMPOTENCY_KEY_LENGTH: Final = 255
 
 
 class User(Model):
@@ -38,6 +39,7 @@ class User(Model):
 
         table = "users"
         table_description = "Accounts"
+        indexes = (Index(fields=("created_at_ms", "id"), name="users_by_age"),)
 
 
 class ApiKey(Model):
@@ -77,7 +79,7 @@ class Job(Model):
     model = fields.CharField(max_length=63)
     price = fields.IntField()
     created_at_ms = fields.BigIntField()
-    idempotency_key = fields.CharField(max_length=IDEMPOTENCY_KEY_LENGTH, null=True)
+    idempotency_key = fields.CharField(max_length=LONGEST_KEY, null=True)
     idempotency_sha256 = fields.CharField(max_length=64, null=True)
     cancel_requested = fields.BooleanField(default=False)
     resource_uid = fields.CharField(max_length=36, null=True)
@@ -123,3 +125,22 @@ class LedgerEntry(Model):
         table_description = "Movements of credits"
         unique_together = (("job_id", "kind"),)
         indexes = (Index(fields=("user_id", "id"), name="ledger_of_user"),)
+
+
+class GrantKey(Model):
+    """An idempotency key of an administrator's grant, with what the grant was answered; kept for a day."""
+
+    id = fields.UUIDField(primary_key=True)
+    actor_id = fields.UUIDField()
+    idempotency_key = fields.CharField(max_length=LONGEST_KEY)
+    asked_sha256 = fields.CharField(max_length=64)
+    balance = fields.BigIntField()
+    created_at_ms = fields.BigIntField()
+
+    class Meta:
+        """Where the rows lie."""
+
+        table = "grant_keys"
+        table_description = "Idempotency keys of grants"
+        unique_together = (("actor_id", "idempotency_key"),)
+        indexes = (Index(fields=("created_at_ms",), name="grant_keys_by_age"),)

@@ -17,10 +17,12 @@ from picshapes_api.core.account_requests import (
 from picshapes_api.core.accounts import Account, Role, profile_body, user_body
 from picshapes_api.core.bodies import read_body
 from picshapes_api.core.errors import EmailTakenError, UserNotFoundError
+from picshapes_api.core.idempotency import read_idempotency
 from picshapes_api.core.ids import is_id
 from picshapes_api.core.keys import new_key
 from picshapes_api.storage.accounts import NewUser
 from picshapes_api.storage.database import ConstraintError
+from picshapes_api.storage.grants import Grant
 from picshapes_api.web.answers import json_answer, query_of, services_of
 from picshapes_api.web.authentication import for_admins
 from picshapes_api.web.users import issue_key, ledger_page
@@ -67,7 +69,7 @@ async def show_user(request: Request, account: Account, user_id: str) -> HTTPRes
 @routes.patch("/users/<user_id:str>")
 @for_admins
 async def change_user(request: Request, account: Account, user_id: str) -> HTTPResponse:  # noqa: ARG001 - as above
-    """Change a user: name, role, whether it may come in, its limits (0: none)."""
+    """Change a user: name, role, whether it may come in, its limits (0: none, null: the default)."""
     change = read_body(UserChange, request.body)
     changed = await services_of(request).administration.change(user_id, change) if is_id(user_id) else None
     if changed is None:
@@ -78,13 +80,17 @@ async def change_user(request: Request, account: Account, user_id: str) -> HTTPR
 @routes.post("/users/<user_id:str>/credits")
 @for_admins
 async def grant(request: Request, account: Account, user_id: str) -> HTTPResponse:
-    """Give a user credits."""
+    """Give a user credits; with an idempotency key once, however often it is asked for."""
     wanted = read_body(GrantRequest, request.body)
-    store = services_of(request).administration
-    balance = await store.grant(user_id, wanted.amount, wanted.reason, account.id) if is_id(user_id) else None
-    if balance is None:
+    asked = f"{user_id} {wanted.model_dump_json()}"
+    idempotency = read_idempotency(request.headers.get("idempotency-key"), asked)
+    if not is_id(user_id):
         raise UserNotFoundError
-    return json_answer({"credits": balance, "user_id": user_id})
+    given = await services_of(request).grants.give(
+        Grant(user_id, wanted.amount, wanted.reason, account.id, idempotency)
+    )
+    headers = {"Idempotent-Replayed": "true"} if given.replayed else None
+    return json_answer({"credits": given.balance, "user_id": user_id}, headers=headers)
 
 
 @routes.post("/users/<user_id:str>/keys")
