@@ -1,18 +1,17 @@
 """A process killed before and after every effect of a submission, and what the next process makes of it.
 
-The harness stands between the API and what lasts: each statement and commit of SQLite, each call of the API
-server. It lists them in a run that lives, then kills one process at each, before and after its effect: from there
-on nothing of that process takes place. A second process on the same file and cluster must then come to a
-consistent end.
+The harness (`mortal`) lists the effects in a run that lives, then kills one process at each, before and after it.
+A second process on the same database and cluster must then come to a consistent end.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -24,79 +23,13 @@ from picshapes_api.storage.url import parse
 from picshapes_api.submitting import submit
 from picshapes_crds.clock import SystemClock
 from picshapes_crds.cluster import JOBS, Scope
-from picshapes_crds.cluster.kube import KubeCluster
+
+from .mortal import Death, MortalCluster, make_mortal
+
+if TYPE_CHECKING:
+    from . import servers
 
 KEY = "uk_" + "k" * 43
-
-
-@dataclass
-class Death:
-    """Counts effects and lets a process die at one of them."""
-
-    at: int | None = None
-    after: bool = False
-    effects: list[str] = field(default_factory=list)
-    armed: bool = False
-    dead: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def effect(self, name: str, act: Callable[[], Awaitable[Any]]) -> Any:
-        if not self.armed:
-            return await act()
-        if self.dead.is_set():
-            raise asyncio.CancelledError
-        number = len(self.effects)
-        self.effects.append(name)
-        if number != self.at:
-            return await act()
-        if self.after:
-            await act()
-        self.dead.set()
-        return await asyncio.Event().wait()  # nothing comes back to a dead process
-
-
-class MortalCluster:
-    """The API server, through a process that may die."""
-
-    def __init__(self, real: KubeCluster, death: Death) -> None:
-        self._real, self._death = real, death
-
-    def __getattr__(self, name: str) -> Any:
-        method = getattr(self._real, name)
-        if name not in ("create", "get", "merge_patch", "delete"):
-            return method
-
-        async def mortal(*args: Any, **kwargs: Any) -> Any:
-            return await self._death.effect(f"api server: {name}", lambda: method(*args, **kwargs))
-
-        return mortal
-
-
-class MortalConnection:
-    """SQLite, through a process that may die."""
-
-    def __init__(self, real: Any, death: Death) -> None:
-        self._real, self._death = real, death
-
-    @property
-    def total_changes(self) -> int:
-        return int(self._real.total_changes)
-
-    async def execute(self, sql: str, parameters: Iterable[Any] = ()) -> Any:
-        return await self._death.effect(f"sqlite: {sql[:40]}", lambda: self._real.execute(sql, parameters))
-
-    async def execute_fetchall(self, sql: str, parameters: Iterable[Any] | None = None) -> Any:
-        return await self._death.effect(
-            f"sqlite: {sql[:40]}", lambda: self._real.execute_fetchall(sql, parameters)
-        )
-
-    async def commit(self) -> None:
-        await self._death.effect("sqlite: COMMIT", self._real.commit)
-
-    async def rollback(self) -> None:
-        await self._death.effect("sqlite: ROLLBACK", self._real.rollback)
-
-    async def close(self) -> None:
-        await self._real.close()
 
 
 class LaterClock(SystemClock):
@@ -108,11 +41,11 @@ class LaterClock(SystemClock):
 
 @asynccontextmanager
 async def process(around: Surroundings, url: str, death: Death | None = None) -> AsyncIterator[Api]:
-    """Assemble an API on this file; leave nothing of it behind, whether it ended well or died."""
+    """Assemble an API on this database; leave nothing of it behind, whether it ended well or died."""
     database = await Database.connect(parse(url))
     cluster: Any = around.cluster
     if death is not None:
-        database._writer._connection = MortalConnection(database._writer._connection, death)
+        make_mortal(database, death)
         cluster = MortalCluster(cluster, death)
     before = asyncio.all_tasks()
     api = assemble(replace(around, database=database, cluster=cluster))
@@ -180,11 +113,27 @@ def database_url(tmp_path: Path) -> str:
     return f"sqlite://{tmp_path}/unused.db"
 
 
+NewUrl = Callable[[], Awaitable[str]]
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> NewUrl:
+    """Makes an empty database and returns its URL."""
+    if request.param == "postgres":
+        server: servers.Postgres = request.getfixturevalue("postgres")
+        return server.new_database
+
+    async def new_file() -> str:
+        return f"sqlite://{tmp_path}/{uuid.uuid4().hex}.db"
+
+    return new_file
+
+
 async def test_a_submission_killed_at_any_effect_ends_consistent(
-    surroundings: Surroundings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    surroundings: Surroundings, new_url: NewUrl, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    living = Death()
-    await submission(surroundings, f"sqlite://{tmp_path}/living.db", living)
+    living, url = Death(), await new_url()
+    await submission(surroundings, url, living)
     for name in (
         "INSERT INTO jobs",
         "UPDATE users SET credits",
@@ -193,11 +142,10 @@ async def test_a_submission_killed_at_any_effect_ends_consistent(
         "api server: create",
     ):
         assert any(name in effect for effect in living.effects), living.effects
-    before: set[str] = set((await recovered(surroundings, f"sqlite://{tmp_path}/living.db"))[3])
+    before: set[str] = set((await recovered(surroundings, url))[3])
     for at, name in enumerate(living.effects):
         for after in (False, True):
-            url = f"sqlite://{tmp_path}/{at}-{after}.db"
-            death = Death(at=at, after=after)
+            death, url = Death(at=at, after=after), await new_url()
             await submission(surroundings, url, death)
             assert death.dead.is_set(), f"nobody died {'after' if after else 'before'} {name}"
             balance, entries, jobs, names = await recovered(surroundings, url)
@@ -210,12 +158,12 @@ async def test_a_submission_killed_at_any_effect_ends_consistent(
 
 
 async def test_the_client_of_a_killed_process_repeats_with_its_key_and_pays_once(
-    surroundings: Surroundings, tmp_path: Path
+    surroundings: Surroundings, new_url: NewUrl
 ) -> None:
     living = Death()
-    await submission(surroundings, f"sqlite://{tmp_path}/living.db", living)
-    committed = living.effects.index("sqlite: COMMIT")
-    url = f"sqlite://{tmp_path}/killed.db"
+    await submission(surroundings, await new_url(), living)
+    committed = next(number for number, name in enumerate(living.effects) if name.endswith("COMMIT"))
+    url = await new_url()
     await submission(surroundings, url, Death(at=committed, after=True))
     await submission(surroundings, url, Death())
     balance, entries, jobs, _ = await recovered(surroundings, url)
