@@ -24,6 +24,8 @@ class History:
         self.lives: defaultdict[str, list[GenerationJob]] = defaultdict(list)
         """All versions of each job, by its name."""
         self.deleted: set[str] = set()
+        self.claimed = 0
+        """Claims of all jobs."""
         self.fullest = 0
         """The most jobs that any one process ever held at once."""
         self._held: Counter[str] = Counter()
@@ -75,7 +77,10 @@ class History:
 
     def told(self) -> dict[str, list[str]]:
         """Return the lives in short, for people."""
-        return {name: [_short(one.status) for one in life] for name, life in self.lives.items()}
+        return {name: self._life(name) for name in self.lives}
+
+    def _life(self, name: str) -> list[str]:
+        return [_short(one.status) for one in self.lives[name]]
 
     def claims(self, name: str) -> list[tuple[int, str]]:
         """Return attempt and process of each claim of a job, in order."""
@@ -103,10 +108,9 @@ class History:
             uids = {one.metadata.uid for one in life}
             assert len(uids) == 1, f"{name} was made {len(uids)} times"
             attempts = [attempt for attempt, _ in self.claims(name)]
-            assert attempts == list(range(1, len(attempts) + 1)), f"{name}: {self.told()[name]}"
+            assert attempts == list(range(1, len(attempts) + 1)), f"{name}: {self._life(name)}"
             for old, new in itertools.pairwise(life):
-                told = f"{name}: {_short(old.status)} then {_short(new.status)}: {self.told()[name]}"
-                _check_step(old.status, new.status, told)
+                _check_step(old.status, new.status, f"{name}: {_short(old.status)} then {_short(new.status)}")
 
     async def _follow(self, cluster: KubeCluster, namespace: str) -> None:
         reflector = Reflector(cluster, JOBS, Scope(namespace), SystemClock(), random.Random())
@@ -129,7 +133,9 @@ class History:
                 self._news.notify_all()
 
     def _see(self, job: GenerationJob) -> None:
-        self.lives[job.metadata.name].append(job)
+        life = self.lives[job.metadata.name]
+        self.claimed += job.status.attempt - (life[-1].status.attempt if life else 0)
+        life.append(job)
         self._released(job.metadata.uid)
         if job.status.phase in HELD:
             holder = self._holder[job.metadata.uid] = job.status.worker_id or ""
