@@ -62,13 +62,20 @@ def unschedulable(job: GenerationJob, reason: Reason, message: str, now: datetim
     return _fenced(job, conditions=_with(job, [why]))
 
 
-def requeue(job: GenerationJob, reason: Reason, message: str, now: datetime, *, failed: bool) -> Json:
-    """Claimed or Processing → Pending: the worker is lost, or gives the job back (`failed` False)."""
+def requeue(
+    job: GenerationJob, reason: Reason, message: str, now: datetime, *, failed: bool, first: bool = False
+) -> Json:
+    """Claimed or Processing → Pending: the worker is lost, or the job is taken back.
+
+    `failed` when work that had begun was lost; `first` when the worker that was lost held no job before this one,
+    so that the job may be what it died of.
+    """
     why = condition(ConditionType.SCHEDULED, true=False, reason=reason, message=message, now=now)
     return _fenced(
         job,
         phase=Phase.PENDING.value,
         failures=(job.status.failures or 0) + int(failed),
+        workersLost=(job.status.workers_lost or 0) + int(first),
         workerName=None,
         workerID=None,
         claimedAt=None,

@@ -130,6 +130,9 @@ class GenerationJobStatus(Part):
     phase: Phase = Field(Phase.PENDING, description="Where the job is in its life.")
     attempt: Annotated[int, Field(ge=0)] = Field(0, description="Rises at each claim; fences the worker's writes.")
     failures: Annotated[int, Field(ge=0)] | None = Field(None, description="How often started work was lost.")
+    workers_lost: Annotated[int, Field(ge=0)] | None = Field(
+        None, description="How many workers were lost that held the job first of all their jobs."
+    )
     worker_name: Annotated[str, Field(max_length=253)] | None = Field(
         None, description="Pod that holds, or last held, the job."
     )

@@ -27,6 +27,7 @@ OPERATOR_RULES: Final[Rules] = [
     _rule(GROUP, PLURAL, "get list watch delete"),
     _rule(GROUP, f"{PLURAL}/status", f"patch {WRITE_ANY_VERB}"),
     _rule("", "pods", "get list watch"),
+    _rule("events.k8s.io", "events", "create"),
     _rule("coordination.k8s.io", "leases", "get list watch create update patch"),
 ]
 

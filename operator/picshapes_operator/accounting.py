@@ -35,6 +35,10 @@ class Accounting:
         """Return the GPU-seconds that a claim of this job is charged with: less in a tier that costs more."""
         return self._rates.cost_s(resolved, self._catalogue, guided=bool(job.spec.negative_prompt))
 
+    def run_s(self, job: GenerationJob, resolved: Resolved) -> float:
+        """Return how many GPU-seconds a job is expected to run."""
+        return self._rates.estimate_s(resolved, guided=bool(job.spec.negative_prompt))
+
     def claimed(self, job: GenerationJob, resolved: Resolved, now: datetime) -> None:
         """Charge a claim that is being sent."""
         self._charge(job, self.estimate(job, resolved), now)

@@ -1,21 +1,23 @@
 """Gauges read off the operator's state at the moment of the scrape."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from picshapes_crds.clock import Clock
 from picshapes_crds.scheduling.demand import Worker
+from picshapes_operator.pools import Pool, wanted_workers
+from picshapes_operator.queues import BEYOND_MIB
 from picshapes_operator.state import ClusterState
 
 
 class StateCollector(Collector):
-    """Jobs by phase; depth and oldest age of each queue; workers by state."""
+    """Jobs by phase; depth and oldest age of each queue; workers by state; workers wanted of each pool."""
 
-    def __init__(self, state: ClusterState, clock: Clock) -> None:
-        self._state, self._clock = state, clock
+    def __init__(self, state: ClusterState, clock: Clock, pools: Sequence[Pool], drain_s: float) -> None:
+        self._state, self._clock, self._pools, self._drain_s = state, clock, pools, drain_s
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Yield the gauges."""
@@ -23,16 +25,18 @@ class StateCollector(Collector):
         for phase, count in self._state.counts().items():
             jobs.add_metric([phase.value], count)
         yield jobs
-        labels = ["model", "min_vram_mib"]
+        labels = ["model", "memory_class_mib"]
         depth = GaugeMetricFamily("picshapes_queue_depth", "Jobs that wait", labels=labels)
         oldest = GaugeMetricFamily(
             "picshapes_queue_oldest_age_seconds", "Age of the oldest of them", labels=labels
         )
         now_s = self._clock.now().timestamp()
-        for demand, (count, oldest_s) in self._state.waiting.queues.depths().items():
-            values = [demand.model, str(demand.min_vram_mib)]
-            depth.add_metric(values, count)
-            oldest.add_metric(values, max(0.0, now_s - oldest_s))
+        queues = self._state.waiting.queues
+        for demand in queues.demands():
+            beyond = demand.min_vram_mib == BEYOND_MIB
+            values = [demand.model, "none" if beyond else str(demand.min_vram_mib)]
+            depth.add_metric(values, queues.depth(demand))
+            oldest.add_metric(values, max(0.0, now_s - queues.oldest_s(demand)))
         yield depth
         yield oldest
         workers = GaugeMetricFamily("picshapes_workers", "Workers known, by state", labels=["state"])
@@ -40,6 +44,12 @@ class StateCollector(Collector):
         for name in ("idle", "busy", "not_accepting"):
             workers.add_metric([name], found[name])
         yield workers
+        wanted = GaugeMetricFamily(
+            "picshapes_pool_wanted_workers", "Workers that get through a pool's jobs in time", labels=["pool"]
+        )
+        for pool, count in wanted_workers(self._pools, self._state.backlog(), self._drain_s).items():
+            wanted.add_metric([pool], count)
+        yield wanted
 
 
 def _state_of(worker: Worker) -> str:

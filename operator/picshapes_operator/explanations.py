@@ -1,52 +1,111 @@
 """When a waiting job's reason is written: rarely, so that explaining costs the API server next to nothing.
 
-A reason is written once it has held for 2 s, again when it changes; a new sentence for the same reason at most
-once a minute a job; and all together at most 20 a second. Pure but for its memory.
+A job that no worker fits is told so once it has waited for 2 s, one whose workers are merely busy once it has
+waited for 10 s: by then most are claimed. A new reason is written when it is seen to have changed; a new sentence
+for the same reason at most once a minute a job. All together at most 20 a second, of which 5 for jobs that only
+wait their turn.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from typing import Final
 
 from picshapes_crds.phases import ConditionType, Reason
 from picshapes_crds.resource import GenerationJob
-from picshapes_operator.snapshot import JobId, Unschedulable
+from picshapes_crds.scheduling.demand import Demand
+from picshapes_operator.snapshot import JobId
+from picshapes_operator.timers import Timers
 
 HOLD_S: Final = 2.0
+BUSY_HOLD_S: Final = 10.0
 REPEAT_S: Final = 60.0
 PER_SECOND: Final = 20.0
+BUSY_PER_SECOND: Final = 5.0
+PLACE: Final = "; now "
+"""What follows was true when it was written; it is no reason to write again."""
+
+
+class Allowance:
+    """Up to so many a second, and no more at once."""
+
+    def __init__(self, per_second: float) -> None:
+        self._per_second = self._left = per_second
+        self._asked_at_s = 0.0
+
+    def refill(self, now_s: float) -> None:
+        """Take in that time has passed."""
+        passed_s = max(0.0, now_s - self._asked_at_s)
+        self._left = min(self._per_second, self._left + passed_s * self._per_second)
+        self._asked_at_s = now_s
+
+    def take(self) -> bool:
+        """Take one, if there is one."""
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+    @property
+    def spent(self) -> bool:
+        """Whether there is none."""
+        return self._left < 1
 
 
 class Explanations:
-    """Remembers since when each waiting job has had its reason."""
+    """Which waiting job is looked at when, and whether its reason is then written. Times are the wall clock's."""
 
     def __init__(self) -> None:
-        self._since: dict[JobId, tuple[Reason, float]] = {}
-        self._written: dict[JobId, float] = {}
-        self._allowance, self._asked_at = PER_SECOND, 0.0
+        self._looks = Timers()
+        self._since: dict[JobId, float] = {}
+        self._reasons: dict[Demand, Reason] = {}
+        self._all, self._busy = Allowance(PER_SECOND), Allowance(BUSY_PER_SECOND)
 
-    def due(
-        self, waiting: Iterable[Unschedulable], jobs: Mapping[JobId, GenerationJob], monotonic: float
-    ) -> list[Unschedulable]:
-        """Return the explanations to be written now, of all jobs that wait."""
-        self._allowance = min(PER_SECOND, self._allowance + (monotonic - self._asked_at) * PER_SECOND)
-        self._asked_at = monotonic
-        since: dict[JobId, tuple[Reason, float]] = {}
-        chosen = []
-        for one in waiting:
-            reason, began = self._since.get(one.job, (one.reason, monotonic))
-            since[one.job] = (reason, began) if reason is one.reason else (one.reason, monotonic)
-            if self._allowance >= 1 and self._is_due(one, jobs[one.job], since[one.job][1], monotonic):
-                self._allowance -= 1
-                self._written[one.job] = monotonic
-                chosen.append(one)
-        self._since = since
-        self._written = {job: at for job, at in self._written.items() if job in since}
-        return chosen
+    def waits(self, job: JobId, now_s: float) -> None:
+        """Take in that a job waits, or waits again."""
+        self._since[job] = now_s
+        self._looks.set(job, now_s + HOLD_S)
 
-    def _is_due(self, one: Unschedulable, job: GenerationJob, since: float, monotonic: float) -> bool:
+    def forget(self, job: JobId) -> None:
+        """Take in that a job waits no more."""
+        self._since.pop(job, None)
+        self._looks.clear(job)
+
+    def seen(
+        self, reasons: Mapping[Demand, Reason], first: Callable[[Demand], Iterable[JobId]], now_s: float
+    ) -> None:
+        """Take in the reason of each queue: where it has changed, the first jobs are looked at soon."""
+        for demand, reason in reasons.items():
+            if self._reasons.get(demand, reason) is not reason:
+                for job in first(demand):
+                    self.look_again(job, now_s + HOLD_S)
+        self._reasons = dict(reasons)
+
+    def look_again(self, job: JobId, at_s: float) -> None:
+        """Have a waiting job looked at at this time."""
+        if job in self._since:
+            self._looks.set(job, at_s)
+
+    def next(self, now_s: float) -> JobId | None:
+        """Take a job that is due for a look; None when there is none, or no more may be written now."""
+        self._all.refill(now_s)
+        self._busy.refill(now_s)
+        return None if self._all.spent else self._looks.take(now_s)
+
+    def is_due(self, job: GenerationJob, reason: Reason, message: str, now: datetime) -> bool:
+        """Say whether a job that was taken for a look is told its reason now; else it is looked at again later."""
+        uid, now_s = job.metadata.uid, now.timestamp()
         known = job.status.condition(ConditionType.SCHEDULED)
-        if known and (known.reason, known.message) == (one.reason, one.message):
+        busy = reason is Reason.WAITING_FOR_WORKERS
+        if known and known.reason == reason:
+            next_s = known.last_transition_time.timestamp() + REPEAT_S
+            if now_s < next_s or known.message.partition(PLACE)[0] == message:
+                self.look_again(uid, max(next_s, now_s + REPEAT_S))
+                return False
+        elif busy and now_s < self._since[uid] + BUSY_HOLD_S:
+            self.look_again(uid, self._since[uid] + BUSY_HOLD_S)
             return False
-        if known and known.reason == one.reason:
-            return monotonic - self._written.get(one.job, -REPEAT_S) >= REPEAT_S
-        return monotonic - since >= HOLD_S
+        if busy and not self._busy.take():
+            self.look_again(uid, now_s + REPEAT_S)
+            return False
+        self.look_again(uid, now_s + REPEAT_S)
+        return self._all.take()

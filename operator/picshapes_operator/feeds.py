@@ -50,13 +50,15 @@ async def follow_leases(reflector: Reflector, state: ClusterState, clock: Clock)
         match seen:
             case Listed(objects):
                 state.fleet.leases_listed(objects, clock.monotonic())
+                state.changed.set()
             case Changed(lease):
-                state.fleet.observe_lease(lease, clock.monotonic())
+                if state.fleet.observe_lease(lease, clock.monotonic()):
+                    state.changed.set()
             case Deleted(lease):
                 state.fleet.forget_lease(lease, clock.monotonic())
+                state.changed.set()
             case Heard():
                 state.fleet.heard(clock.monotonic())
-        state.changed.set()
 
 
 async def prime(cluster: Cluster, namespace: str, state: ClusterState, clock: Clock, rng: random.Random) -> None:
@@ -72,10 +74,10 @@ async def prime(cluster: Cluster, namespace: str, state: ClusterState, clock: Cl
             log.warning("prime.retry", error=str(error), delay_s=round(delay, 2))
             await clock.sleep(delay)
             continue
+        for pod in pods.items:  # first: the workers' memory sizes say in which queues jobs wait
+            state.observe_pod(pod)
         for job in jobs.items:
             state.observe_job(job)
-        for pod in pods.items:
-            state.observe_pod(pod)
         state.fleet.keep_pods({pod["metadata"]["uid"] for pod in pods.items}, int(pods.resource_version))
         state.changed.set()
         log.info("primed", jobs=len(jobs.items), pods=len(pods.items))

@@ -5,7 +5,7 @@ No clock of another machine is ever compared: a lease is stale when *this* proce
 is renewed every few seconds and seen on the same watch, which is how a silent watch is told from a quiet one.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -35,6 +35,8 @@ class Fleet:
         self._leases_listed = False
         self._heard_at = 0.0
         self._grace_from = 0.0
+        self._touched: set[str] = set()
+        """Workers of which something was seen since `seen` was last read."""
 
     @property
     def synced(self) -> bool:
@@ -45,15 +47,19 @@ class Fleet:
         """Take in a pod as it is now."""
         seen = read_pod(pod)
         self._pods[seen.name] = seen
+        self._touched.add(seen.name)
 
     def forget_pod(self, name: str, uid: str) -> None:
         """Drop a pod, unless another has taken its name meanwhile."""
         if name in self._pods and self._pods[name].uid == uid:
             del self._pods[name]
+            self._touched.add(name)
 
     def keep_pods(self, uids: set[str], version: int) -> None:
         """Drop the pods that a LIST at this version did not show; from now on a missing pod is a gone one."""
-        self._pods = {name: pod for name, pod in self._pods.items() if pod.uid in uids or pod.version > version}
+        for name, pod in list(self._pods.items()):
+            if pod.uid not in uids and pod.version <= version:
+                self.forget_pod(name, pod.uid)
         self.pods_listed = True
 
     def heard(self, monotonic: float) -> None:
@@ -64,40 +70,57 @@ class Fleet:
 
     def leases_listed(self, leases: Iterable[Json], monotonic: float) -> None:
         """Take in all leases anew; each gets its full time."""
+        self._touched.update(self._leases)
         self._leases = {}
         self._grace_from = self._heard_at = monotonic
         self._leases_listed = True
         for lease in leases:
             self.observe_lease(lease, monotonic)
 
-    def observe_lease(self, lease: Json, monotonic: float) -> None:
-        """Take in a lease as it is now; those of other components are only signs of life."""
+    def observe_lease(self, lease: Json, monotonic: float) -> bool:
+        """Take in a lease as it is now; those of other components are only signs of life.
+
+        Says whether there may be something new to decide on: most renewals only say that all is as it was.
+        """
         self.heard(monotonic)
         if not _is_worker(lease):
-            return
+            return False
         seen = read_lease(lease)
         old = self._leases.get(seen.name)
         same = old is not None and (old.lease.renewed, old.lease.worker_id) == (seen.renewed, seen.worker_id)
         self._leases[seen.name] = _Seen(seen, old.changed_at if old and same else monotonic)
+        if (
+            old is not None
+            and (old.lease.worker_id, old.lease.loaded) == (seen.worker_id, seen.loaded)
+            and monotonic - old.changed_at < LEASE_STALE_S
+        ):
+            return False
+        self._touched.add(seen.name)
+        return True
 
     def forget_lease(self, lease: Json, monotonic: float) -> None:
         """Drop a lease that was deleted."""
         self.heard(monotonic)
         if _is_worker(lease):
-            self._leases.pop(read_lease(lease).name, None)
+            name = read_lease(lease).name
+            self._leases.pop(name, None)
+            self._touched.add(name)
 
-    def workers(self, monotonic: float, held: Mapping[str, int]) -> list[Worker]:
-        """Return the workers that have measured their device and hold a lease; `held` counts by process."""
-        found = []
-        for name, pod in self._pods.items():
-            seen = self._leases.get(name)
-            if seen is None:
-                continue
-            fresh = not self._stale(seen, monotonic)
-            worker = worker_of(pod, seen.lease, fresh=fresh, held=held.get(seen.lease.worker_id, 0))
-            if worker:
-                found.append(worker)
-        return found
+    def seen(self, monotonic: float, *, everything: bool) -> Iterator[tuple[str, Worker | None]]:
+        """Yield the workers of which something was seen since the last call, or all; None for one that is no more.
+
+        Leases run out with nothing seen: now and then `everything` must be looked at.
+        """
+        names = self._touched | self._pods.keys() if everything else self._touched
+        self._touched = set()
+        for name in names:
+            yield name, self._worker(name, monotonic)
+
+    def _worker(self, name: str, monotonic: float) -> Worker | None:
+        pod, seen = self._pods.get(name), self._leases.get(name)
+        if pod is None or seen is None:
+            return None
+        return worker_of(pod, seen.lease, fresh=not self._stale(seen, monotonic), held=0)
 
     def holder(self, worker_name: str, worker_id: str, monotonic: float) -> Holder:
         """Judge the process that holds a job."""

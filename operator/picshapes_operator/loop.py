@@ -6,24 +6,24 @@ from typing import Final
 from picshapes_crds import patches
 from picshapes_crds.clock import Clock
 from picshapes_crds.leadership import Leadership
-from picshapes_crds.phases import Phase, Reason
+from picshapes_crds.phases import HELD, Reason
 from picshapes_crds.resource import GenerationJob
-from picshapes_crds.scheduling.fit import PLACES
-from picshapes_operator.explanations import Explanations
+from picshapes_operator.explanations import HOLD_S
 from picshapes_operator.metrics import Metrics
 from picshapes_operator.rebalance import rebalance
-from picshapes_operator.recover import Fail, Holder, Requeue, recover
-from picshapes_operator.schedule import explained, schedule
+from picshapes_operator.recover import LOST, Fail, Holder, Requeue, recover
+from picshapes_operator.schedule import schedule
 from picshapes_operator.snapshot import Claim
 from picshapes_operator.state import ClusterState
+from picshapes_operator.told import Told
 from picshapes_operator.writer import Writer
 
 TICK_S: Final = 0.5
 """The longest time between two passes: deadlines and leases run out without any event."""
 GATHER_S: Final = 0.002
 """How long changes are gathered before a pass."""
-HEADS: Final = 256
-"""Jobs of each queue that one pass looks at."""
+MOST: Final = 256
+"""Claims that one pass decides on; the next one follows at once."""
 
 
 class Loop:
@@ -34,7 +34,6 @@ class Loop:
     ) -> None:
         self._state, self._writer, self._leadership = state, writer, leadership
         self._clock, self._metrics = clock, metrics
-        self._explanations = Explanations()
         self._ticked_at = float("-inf")
         self.passed_at = clock.monotonic()
         """Monotonic time of the last pass, leading or not; for `/healthz`."""
@@ -59,8 +58,10 @@ class Loop:
 
     def step(self) -> None:
         """Decide once and begin the writes."""
+        ticks = self._clock.monotonic() - self._ticked_at >= TICK_S
+        self._state.look(everything=ticks)
         self._schedule()
-        if self._clock.monotonic() - self._ticked_at >= TICK_S:
+        if ticks:
             self._ticked_at = self._clock.monotonic()
             self._tick()
         for uid in list(self._state.urgent):
@@ -76,30 +77,36 @@ class Loop:
 
     def _tick(self) -> None:
         """Do what need not be done at every change."""
-        for job in self._state.held_jobs():
-            self._recover(job)
+        self._recover_lost()
         self._state.waiting.age(self._clock.now())
         self._rebalance()
         self._explain()
 
     def _schedule(self) -> None:
-        workers = self._state.workers()
-        free = sum(PLACES - worker.held for worker in workers if worker.accepting and worker.held < PLACES)
-        if free and len(self._state.waiting.queues):
-            for claim in schedule(self._state.snapshot(min(free, HEADS), workers)):
+        if not len(self._state.waiting.queues):
+            return
+        snapshot = self._state.open_snapshot(MOST)
+        if snapshot.most:
+            for claim in schedule(snapshot):
                 self._claim(claim)
+        if snapshot.most == MOST:
+            self._state.changed.set()  # there may be more to claim
 
     def _explain(self) -> None:
-        state = self._state
-        waiting = [*explained(state.snapshot(HEADS, state.workers())), *state.waiting.refusals()]
-        for one in self._explanations.due(waiting, state.jobs, self._clock.monotonic()):
-            if not self._writer.busy(one.job):
-                job = state.jobs[one.job]
-                body = patches.unschedulable(job, one.reason, one.message, self._clock.now())
+        told = Told(self._state.waiting, self._state.roster.workers(), self._clock.now())
+        for uid, why in told.due(self._state.explanations, self._state.jobs):
+            if self._writer.busy(uid):
+                self._state.explanations.look_again(uid, told.now.timestamp() + HOLD_S)
+            else:
+                job = self._state.jobs[uid]
+                body = patches.unschedulable(job, why.reason, why.message, told.now)
                 self._writer.patch_status("explain", job, body)
 
     def _rebalance(self) -> None:
-        for uid in rebalance(self._state.waiting_claims(), self._state.workers()):
+        idle = [(kind.example, kind.idle) for kind in self._state.roster.free_kinds() if kind.idle]
+        if not (idle or self._state.roster.overfull):
+            return
+        for uid in rebalance(self._state.waiting_claims(), idle):
             if not self._writer.busy(uid):
                 job = self._state.jobs[uid]
                 message = "handed back: a worker that fits became free"
@@ -117,22 +124,29 @@ class Loop:
         if job.status.attempt == 0:
             self._metrics.claim_latency.observe((now - job.metadata.creation_timestamp).total_seconds())
 
+    def _recover_lost(self) -> None:
+        """Look at the jobs of workers that are lost, and at no others: theirs are safe, however many they are."""
+        fleet, monotonic = self._state.fleet, self._clock.monotonic()
+        for name, worker_id, uids in self._state.holders():
+            if fleet.holder(name, worker_id, monotonic) in LOST:
+                for uid in list(uids):
+                    self._recover(self._state.jobs[uid])
+
     def _recover(self, job: GenerationJob) -> None:
         if self._writer.busy(job.metadata.uid):
             return
         now = self._clock.now()
-        match recover(job, self._holder(job), now):
-            case Requeue(reason, message, failed):
-                body = patches.requeue(job, reason, message, now, failed=failed)
+        holder, first = Holder.UNKNOWN, False
+        if job.status.phase in HELD:
+            worker_id = job.status.worker_id or ""
+            holder = self._state.fleet.holder(job.status.worker_name or "", worker_id, self._clock.monotonic())
+            first = self._state.first_held(worker_id) == job.metadata.uid
+        match recover(job, holder, now, first=first):
+            case Requeue(reason, message, failed, is_first):
+                body = patches.requeue(job, reason, message, now, failed=failed, first=is_first)
                 self._metrics.requeues.labels(reason.value).inc()
                 self._writer.patch_status("requeue", job, body)
             case Fail(reason, message):
                 self._writer.patch_status("fail", job, patches.fail(job, reason, message, now))
             case None:
                 pass
-
-    def _holder(self, job: GenerationJob) -> Holder:
-        if job.status.phase is Phase.PENDING:
-            return Holder.UNKNOWN
-        status, monotonic = job.status, self._clock.monotonic()
-        return self._state.fleet.holder(status.worker_name or "", status.worker_id or "", monotonic)

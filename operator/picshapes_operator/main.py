@@ -24,8 +24,10 @@ from picshapes_crds.clock import Clock, SystemClock
 from picshapes_crds.cluster import JOBS, Cluster, ClusterError, Scope
 from picshapes_crds.cluster.kube import KubeCluster
 from picshapes_crds.leadership import Leadership, Seat
+from picshapes_crds.resource import GenerationJob
 from picshapes_operator import feeds, handlers
 from picshapes_operator.collector import StateCollector
+from picshapes_operator.events import Events
 from picshapes_operator.loop import Loop
 from picshapes_operator.metrics import Metrics
 from picshapes_operator.probes import PortTakenError, probes, serve
@@ -59,10 +61,20 @@ async def operate(settings: Settings, catalogue: Catalogue, stop: asyncio.Event)
     clock = SystemClock()
     async with await KubeCluster.connect(settings.kubeconfig) as cluster:
         metrics = Metrics(CollectorRegistry())
-        state = ClusterState(catalogue, clock, metrics.ended)
-        metrics.registry.register(StateCollector(state, clock))
         identity = settings.identity or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         leadership = Leadership(cluster, Seat(settings.namespace, LEASE, identity), clock)
+        events = Events(cluster, clock, metrics, identity)
+
+        def moved(job: GenerationJob) -> None:
+            metrics.ended(job)
+            if leadership.held():
+                events.tell(job)
+
+        state = ClusterState(catalogue, clock, moved)
+        for pool in settings.pools:
+            if pool.vram_mib:
+                state.waiting.queues.split_at(pool.vram_mib)
+        metrics.registry.register(StateCollector(state, clock, settings.pools, settings.pool_drain_s))
         writer = Writer(cluster, state, clock, metrics, random.Random())
         loop = Loop(state, writer, leadership, clock, metrics)
 
@@ -86,6 +98,7 @@ async def operate(settings: Settings, catalogue: Catalogue, stop: asyncio.Event)
                     ),
                     tasks.create_task(leadership.run(), name="leadership"),
                     tasks.create_task(loop.run(), name="loop"),
+                    tasks.create_task(events.run(), name="events"),
                 ]
                 await stop.wait()
                 for part in parts:

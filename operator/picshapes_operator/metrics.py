@@ -23,6 +23,9 @@ class Metrics:
         self.requeues = Counter(
             "picshapes_requeues", "Jobs put back to Pending, by reason", ["reason"], registry=registry
         )
+        self.events = Counter(
+            "picshapes_operator_events", "Kubernetes Events, by outcome", ["outcome"], registry=registry
+        )
         self.claim_latency = Histogram(
             "picshapes_claim_latency_seconds",
             "Time from a job's creation to its first claim",

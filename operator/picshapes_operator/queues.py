@@ -1,85 +1,142 @@
-"""The waiting jobs, sorted: by demand, then by level of priority, then by owner, then by age.
+"""The waiting jobs, sorted: by model and memory class, then by level of priority, then by owner, then by age.
 
-Adding, removing and raising a job take O(log n); the heads are read without touching the rest.
+Jobs of one class fit the same workers, whatever their exact needs: many sizes of pictures make few queues. Adding,
+removing and raising a job take O(log n); the heads are read without touching the rest.
 """
 
+from bisect import insort
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Final
+from typing import Final, overload
 
 from sortedcontainers import SortedDict, SortedList
 
-from picshapes_crds.scheduling.demand import Demand
+from picshapes_crds.scheduling.demand import Demand, memory_class
 from picshapes_crds.scheduling.turns import Ticket
 from picshapes_operator.snapshot import Head, JobId, Line, Queue
 
-MOST_OWNERS: Final = 64
-"""Owners of one queue that one pass looks at; the others' turn comes in the next passes."""
+BEYOND_MIB: Final = 2**40
+"""The class of jobs that need more memory than any worker seen so far has."""
+
+_Jobs = SortedList[tuple[float, JobId]]
 
 
 @dataclass
 class _Level:
-    """The jobs of one level of one queue, by owner."""
+    """The jobs of one level of one queue, by owner; owners in the order of their turns."""
 
-    jobs: dict[str, SortedList[tuple[float, JobId]]] = field(default_factory=dict)
-    ranking: SortedList[tuple[float, str]] = field(default_factory=SortedList)
+    jobs: dict[str, _Jobs] = field(default_factory=dict)
+    ranking: SortedList[tuple[float, float, JobId, str]] = field(default_factory=SortedList)
+    """Each owner's rank, first job with its time, and name."""
+    count: int = 0
+
+
+@dataclass
+class _Queue:
+    levels: SortedDict[int, _Level] = field(default_factory=SortedDict)
+    """By negative level: the highest first."""
+    count: int = 0
+    run_s: float = 0.0
 
 
 class Queues:
     """All waiting jobs. `ranks` says how much each owner has used; an owner never heard of has used nothing."""
 
     def __init__(self) -> None:
-        self._queues: dict[Demand, SortedDict[int, _Level]] = {}
+        self._queues: dict[Demand, _Queue] = {}
         self._tickets: dict[JobId, Ticket] = {}
         self._ranks: dict[str, float] = {}
         self._places: defaultdict[str, set[tuple[Demand, int]]] = defaultdict(set)
-        self._levels: SortedList[int] = SortedList()
+        self._levels: SortedDict[int, int] = SortedDict()
+        """How many jobs wait at each level."""
+        self._sizes_mib: list[int] = []
 
     def __len__(self) -> int:
         return len(self._tickets)
 
     def top_level(self) -> int | None:
         """Return the highest level at which a job waits."""
-        return self._levels[-1] if self._levels else None
+        return self._levels.peekitem(-1)[0] if self._levels else None
 
-    def level(self, job: JobId) -> int | None:
-        """Return the level at which a job waits."""
-        ticket = self._tickets.get(job)
-        return ticket.level if ticket else None
+    def ticket(self, job: JobId) -> Ticket | None:
+        """Return where a job stands, if it waits."""
+        return self._tickets.get(job)
+
+    def queue_of(self, demand: Demand) -> Demand:
+        """Return the queue in which jobs of this demand wait: the demand, with the class's memory for its own."""
+        size = memory_class(demand.min_vram_mib, self._sizes_mib)
+        return replace(demand, min_vram_mib=BEYOND_MIB if size is None else size)
+
+    def split_at(self, vram_mib: int) -> None:
+        """Take in that a worker with so much memory exists: jobs that need no more get a queue of their own."""
+        if vram_mib in self._sizes_mib:
+            return
+        old_class = memory_class(vram_mib, self._sizes_mib) or BEYOND_MIB
+        moved = [
+            (job, ticket)
+            for demand, queue in list(self._queues.items())
+            if demand.min_vram_mib == old_class
+            for level in queue.levels.values()
+            for jobs in level.jobs.values()
+            for _, job in jobs
+            if (ticket := self._tickets[job]).demand.min_vram_mib <= vram_mib
+        ]
+        for job, _ in moved:
+            self.discard(job)
+        insort(self._sizes_mib, vram_mib)
+        for job, ticket in moved:
+            self.add(job, ticket)
 
     def add(self, job: JobId, ticket: Ticket) -> None:
         """Add a job, or move it to where it belongs now."""
         self.discard(job)
-        levels = self._queues.setdefault(ticket.demand, SortedDict())
-        level = levels.setdefault(-ticket.level, _Level())
-        if ticket.owner not in level.jobs:
-            level.jobs[ticket.owner] = SortedList()
-            level.ranking.add((self._ranks.get(ticket.owner, 0.0), ticket.owner))
-            self._places[ticket.owner].add((ticket.demand, ticket.level))
-        level.jobs[ticket.owner].add((ticket.created_s, job))
+        demand = self.queue_of(ticket.demand)
+        queue = self._queues.setdefault(demand, _Queue())
+        level = queue.levels.setdefault(-ticket.level, _Level())
+        jobs = level.jobs.get(ticket.owner)
+        if jobs is None:
+            jobs = level.jobs[ticket.owner] = SortedList()
+            self._places[ticket.owner].add((demand, ticket.level))
+        else:
+            level.ranking.remove(self._entry(ticket.owner, jobs))
+        jobs.add((ticket.created_s, job))
+        level.ranking.add(self._entry(ticket.owner, jobs))
+        level.count += 1
+        queue.count += 1
+        queue.run_s += ticket.run_s
+        self._levels[ticket.level] = self._levels.get(ticket.level, 0) + 1
         self._tickets[job] = ticket
-        self._levels.add(ticket.level)
 
     def discard(self, job: JobId) -> None:
         """Take a job out, if it is in."""
         ticket = self._tickets.pop(job, None)
         if ticket is None:
             return
-        levels = self._queues[ticket.demand]
-        level = levels[-ticket.level]
-        level.jobs[ticket.owner].remove((ticket.created_s, job))
-        self._levels.remove(ticket.level)
-        if level.jobs[ticket.owner]:
+        demand = self.queue_of(ticket.demand)
+        queue = self._queues[demand]
+        level = queue.levels[-ticket.level]
+        jobs = level.jobs[ticket.owner]
+        level.ranking.remove(self._entry(ticket.owner, jobs))
+        jobs.remove((ticket.created_s, job))
+        level.count -= 1
+        queue.count -= 1
+        queue.run_s -= ticket.run_s
+        self._levels[ticket.level] -= 1
+        if not self._levels[ticket.level]:
+            del self._levels[ticket.level]
+        if jobs:
+            level.ranking.add(self._entry(ticket.owner, jobs))
             return
         del level.jobs[ticket.owner]
-        level.ranking.remove((self._ranks.get(ticket.owner, 0.0), ticket.owner))
-        self._places[ticket.owner].discard((ticket.demand, ticket.level))
+        self._places[ticket.owner].discard((demand, ticket.level))
+        if not self._places[ticket.owner]:
+            del self._places[ticket.owner]
         if not level.jobs:
-            del levels[-ticket.level]
-        if not levels:
-            del self._queues[ticket.demand]
+            del queue.levels[-ticket.level]
+        if not queue.levels:
+            del self._queues[demand]
 
     def raise_to(self, job: JobId, level: int) -> None:
         """Move a waiting job to another level."""
@@ -87,45 +144,78 @@ class Queues:
 
     def rank(self, owner: str, rank: float) -> None:
         """Take in how much an owner has used by now."""
-        old = self._ranks.get(owner, 0.0)
-        for demand, level in self._places[owner]:
-            ranking = self._queues[demand][-level].ranking
-            ranking.remove((old, owner))
-            ranking.add((rank, owner))
-        self._ranks[owner] = rank
+        places = self._places.get(owner, set())
+        levels = [self._queues[demand].levels[-number] for demand, number in places]
+        for level in levels:
+            level.ranking.remove(self._entry(owner, level.jobs[owner]))
+        if rank:
+            self._ranks[owner] = rank
+        else:
+            self._ranks.pop(owner, None)
+        for level in levels:
+            level.ranking.add(self._entry(owner, level.jobs[owner]))
 
     def owners(self) -> list[str]:
         """Return all owners who have a job waiting."""
-        return [owner for owner, places in self._places.items() if places]
+        return list(self._places)
 
-    def heads(self, count: int, rank_of_second: float) -> list[Queue]:
-        """Return the first jobs of each queue, about `count` of each.
+    def demands(self) -> list[Demand]:
+        """Return the queues in which a job waits."""
+        return list(self._queues)
+
+    def depth(self, demand: Demand) -> int:
+        """Return how many jobs wait in a queue."""
+        return self._queues[demand].count
+
+    def work_s(self, demand: Demand) -> float:
+        """Return how many GPU-seconds the jobs of a queue are expected to take."""
+        return max(0.0, self._queues[demand].run_s)
+
+    def oldest_s(self, demand: Demand) -> float:
+        """Return since when the oldest job of a queue waits."""
+        levels = self._queues[demand].levels.values()
+        return min(jobs[0][0] for level in levels for jobs in level.jobs.values())
+
+    def queue(self, demand: Demand, count: int, rank_of_second: float) -> Queue:
+        """Return the lines that hold the first `count` jobs of a queue, whatever else is claimed before them.
 
         `rank_of_second` is what one GPU-second adds to a rank now.
         """
-        return [
-            Queue(demand, list(self._lines(levels, count, rank_of_second)))
-            for demand, levels in self._queues.items()
-        ]
+        return Queue(demand, list(self._lines(self._queues[demand], count, rank_of_second)))
 
-    def depths(self) -> dict[Demand, tuple[int, float]]:
-        """Return how many jobs wait for each demand, and since when the oldest does, in seconds."""
-        found = {}
-        for demand, levels in self._queues.items():
-            lines = [jobs for level in levels.values() for jobs in level.jobs.values()]
-            found[demand] = (sum(len(jobs) for jobs in lines), min(jobs[0][0] for jobs in lines))
-        return found
+    def _entry(self, owner: str, jobs: _Jobs) -> tuple[float, float, JobId, str]:
+        return self._ranks.get(owner, 0.0), *jobs[0], owner
 
-    def _lines(self, levels: SortedDict[int, _Level], count: int, rank_of_second: float) -> Iterator[Line]:
-        owners = 0
-        for negative, level in levels.items():
-            taken = min(len(level.ranking), MOST_OWNERS - owners)
-            for rank, owner in islice(level.ranking, taken):
-                heads = [
-                    Head(job, created_s, self._tickets[job].cost_s * rank_of_second)
-                    for created_s, job in islice(level.jobs[owner], max(1, count // taken))
-                ]
+    def _lines(self, queue: _Queue, count: int, rank_of_second: float) -> Iterator[Line]:
+        # Of `count` claims none goes to an owner behind the first `count`: each of these has a job before theirs.
+        for negative, level in queue.levels.items():
+            for rank, _, _, owner in islice(level.ranking, count):
+                heads = _Heads(level.jobs[owner], count, self._tickets, rank_of_second)
                 yield Line(-negative, owner, rank, heads)
-            owners += taken
-            if owners >= MOST_OWNERS:
+            count -= level.count
+            if count <= 0:
                 return
+
+
+class _Heads(Sequence[Head]):
+    """The first jobs of a line, read when their turn comes: most never are."""
+
+    def __init__(self, jobs: _Jobs, count: int, tickets: dict[JobId, Ticket], rank_of_second: float) -> None:
+        self._jobs, self._tickets, self._rank_of_second = jobs, tickets, rank_of_second
+        self._length = min(len(jobs), count)
+
+    def __len__(self) -> int:
+        return self._length
+
+    @overload
+    def __getitem__(self, index: int) -> Head: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Head]: ...
+    def __getitem__(self, index: int | slice) -> Head | Sequence[Head]:
+        if isinstance(index, slice):
+            return [self[one] for one in range(*index.indices(self._length))]
+        if not -self._length <= index < self._length:
+            raise IndexError(index)
+        created_s, job = self._jobs[index]
+        ticket = self._tickets[job]
+        return Head(job, created_s, ticket.cost_s * self._rank_of_second, ticket.alone)

@@ -20,18 +20,20 @@ class WaitingClaim:
     """Jobs that the worker runs before it."""
 
 
-def rebalance(waiting: Sequence[WaitingClaim], workers: Sequence[Worker]) -> list[JobId]:
+def rebalance(waiting: Sequence[WaitingClaim], idle: Sequence[tuple[Worker, int]]) -> list[JobId]:
     """Return the jobs to be handed back, those that have waited longest first.
 
-    `waiting` is in the order of the claims' ages. A job goes back when a fitting worker holds nothing (one job for
-    each such worker), or when its worker holds more than it has places for, as after two leaders at once.
+    `waiting` is in the order of the claims' ages; `idle` holds an example of each kind of worker that holds
+    nothing, and how many of the kind there are. A job goes back when a fitting worker is idle (one job for each),
+    or when its worker holds more than it has places for, as after two leaders at once.
     """
-    idle = [worker for worker in workers if worker.held == 0]
+    left = [count for _, count in idle]
     back: list[JobId] = []
     for claim in waiting:
-        free = next((worker for worker in idle if fit(claim.demand, worker) is Fit.FITS), None)
+        fitting = (n for n, (one, _) in enumerate(idle) if left[n] and fit(claim.demand, one) is Fit.FITS)
+        free = next(fitting, None)
         if free is not None:
-            idle.remove(free)
+            left[free] -= 1
             back.append(claim.job)
         elif claim.position >= PLACES:
             back.append(claim.job)

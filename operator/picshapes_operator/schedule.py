@@ -11,7 +11,7 @@ import heapq
 from collections.abc import Iterator, Sequence
 
 from picshapes_crds.scheduling.demand import Demand, Worker
-from picshapes_crds.scheduling.fit import PLACES, Fit, fit, why
+from picshapes_crds.scheduling.fit import PLACES, Fit, fit
 from picshapes_operator.snapshot import (
     Claim,
     Head,
@@ -19,7 +19,6 @@ from picshapes_operator.snapshot import (
     Line,
     Queue,
     Snapshot,
-    Unschedulable,
 )
 
 _Place = tuple[int, bool, int, str]
@@ -39,8 +38,8 @@ class _Places:
     def _place(self, worker: Worker) -> _Place:
         return (self._held[worker.name], self._demand.model not in worker.loaded, worker.vram_mib, worker.name)
 
-    def take(self) -> Worker | None:
-        """Take the best place, if there is one."""
+    def take(self, *, alone: bool) -> Worker | None:
+        """Take the best place, if there is one; with all behind it, for a job that nothing is to wait behind."""
         while self._heap:
             held, _, _, name = self._heap[0]
             worker, now_held = self._workers[name], self._held[name]
@@ -49,7 +48,7 @@ class _Places:
             elif now_held != held:
                 heapq.heapreplace(self._heap, self._place(worker))
             else:
-                self._held[name] += 1
+                self._held[name] = PLACES if alone else now_held + 1
                 return worker
         return None
 
@@ -95,16 +94,19 @@ class _Order:
 def schedule(snapshot: Snapshot) -> list[Claim]:
     """Decide which waiting jobs are claimed by whom.
 
-    Takes O((lines + places) · log(workers)) after one look at each worker with a free place for each demand.
+    Takes O((lines + claims) · log n) after one look at each worker of the snapshot for each queue; the snapshot
+    holds as many of either as the claims need.
     """
     free = [worker for worker in snapshot.workers if worker.accepting and worker.held < PLACES]
     workers = {worker.name: worker for worker in free}
     held = {worker.name: worker.held for worker in free}
     places = {queue.demand: _Places(queue.demand, workers, held) for queue in snapshot.queues}
     order = _Order(snapshot.queues)
-    claims = []
+    claims: list[Claim] = []
     for demand, line, head in order.turns():
-        worker = places[demand].take()
+        if len(claims) >= snapshot.most:
+            break
+        worker = places[demand].take(alone=head.alone)
         if worker is None:
             order.close(demand)
         else:
@@ -113,12 +115,13 @@ def schedule(snapshot: Snapshot) -> list[Claim]:
     return claims
 
 
-def explained(snapshot: Snapshot) -> list[Unschedulable]:
-    """Say of the jobs at the queues' heads, which no worker has taken, why they wait."""
-    return [
-        Unschedulable(head.job, found.reason, found.message)
-        for queue in snapshot.queues
-        for found in [why(queue.demand, snapshot.workers)]
-        for line in queue.lines
-        for head in line.heads
-    ]
+def in_line(queue: Queue, count: int) -> list[JobId]:
+    """Return the first jobs of a queue in the order of their turns, as if places came for them alone."""
+    order = _Order([queue])
+    jobs: list[JobId] = []
+    for _, line, head in order.turns():
+        if len(jobs) == count:
+            break
+        jobs.append(head.job)
+        order.claimed(line, head)
+    return jobs

@@ -6,6 +6,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from picshapes_crds.logs import Format
+from picshapes_operator.pools import Pool
 
 
 class Settings(BaseSettings):
@@ -20,4 +21,6 @@ class Settings(BaseSettings):
     probe_port: int = Field(8082, ge=0, le=65535)
     log_format: Format = "json"
     log_level: str = "INFO"
+    pools: tuple[Pool, ...] = Field((Pool(name="default"),), description="JSON: name, vram_mib, models of each")
+    pool_drain_s: float = Field(60, gt=0, description="seconds in which a pool is to get through its jobs")
     identity: str = Field("", description="name in the leader's Lease; host and process id when absent")

@@ -1,9 +1,9 @@
 """What the scheduler decides on: plain values, taken from `ClusterState` at one moment."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from picshapes_crds.phases import Reason
 from picshapes_crds.scheduling.demand import Demand, Worker
 
 JobId = str
@@ -18,6 +18,8 @@ class Head:
     created_s: float
     cost: float
     """What claiming it adds to its owner's rank."""
+    alone: bool = False
+    """Nothing is claimed by its worker behind it: workers were lost that held it."""
 
 
 @dataclass(frozen=True)
@@ -29,13 +31,15 @@ class Line:
     rank: float
     """What the owner has used lately; lower goes first."""
     heads: Sequence[Head]
+    """A view that is right until the next change of the queues, or a plain list."""
 
 
 @dataclass(frozen=True)
 class Queue:
-    """The lines of jobs that wait for one demand."""
+    """The lines of jobs that wait for the same workers."""
 
     demand: Demand
+    """The most that any of them needs."""
     lines: Sequence[Line]
 
 
@@ -45,6 +49,8 @@ class Snapshot:
 
     queues: Sequence[Queue]
     workers: Sequence[Worker]
+    most: int = sys.maxsize
+    """How many claims it suffices for: the decision ends there."""
 
 
 @dataclass(frozen=True)
@@ -54,12 +60,3 @@ class Claim:
     job: JobId
     worker_name: str
     worker_id: str
-
-
-@dataclass(frozen=True)
-class Unschedulable:
-    """Leave this job waiting, and say why."""
-
-    job: JobId
-    reason: Reason
-    message: str

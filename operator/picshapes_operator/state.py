@@ -4,7 +4,7 @@ kopf's handlers and the lease watch call `observe…` and `forget…`; the loop 
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
 import structlog
@@ -16,11 +16,16 @@ from picshapes_crds.cluster import Json
 from picshapes_crds.phases import HELD, TERMINAL, Phase
 from picshapes_crds.resource import GenerationJob
 from picshapes_crds.scheduling.demand import Worker
+from picshapes_crds.scheduling.fit import PLACES
+from picshapes_crds.scheduling.suspicion import is_suspect
 from picshapes_operator.accounting import Accounting, owner_of
 from picshapes_operator.expire import expires_at
+from picshapes_operator.explanations import Explanations
 from picshapes_operator.fleet import Fleet
+from picshapes_operator.pools import Backlog
 from picshapes_operator.rebalance import HeldJob, WaitingClaim, behind_others
 from picshapes_operator.recover import due_at
+from picshapes_operator.roster import Roster
 from picshapes_operator.snapshot import JobId, Snapshot
 from picshapes_operator.timers import Timers
 from picshapes_operator.waiting import WaitingJobs
@@ -29,24 +34,28 @@ log = structlog.get_logger(__name__)
 
 
 def _ignore(_: GenerationJob) -> None:
-    """Do nothing about the end of a job."""
+    """Tell nobody."""
 
 
 class ClusterState:
     """Jobs, and the fleet of workers."""
 
     def __init__(
-        self, catalogue: Catalogue, clock: Clock, ended: Callable[[GenerationJob], None] = _ignore
+        self, catalogue: Catalogue, clock: Clock, moved: Callable[[GenerationJob], None] = _ignore
     ) -> None:
-        self._clock, self._ended = clock, ended
+        """Begin with nothing; `moved` is told of each job that has ended, or that waits again."""
+        self._clock, self._moved = clock, moved
         self.accounting = Accounting(catalogue, clock.now())
         self.fleet = Fleet()
+        self.roster = Roster()
+        self.explanations = Explanations()
         self.waiting = WaitingJobs(catalogue, self.accounting)
         self.jobs: dict[JobId, GenerationJob] = {}
         self.urgent: set[JobId] = set()
         """Waiting jobs whose cancellation was asked for."""
         self._held: dict[str, set[JobId]] = {}
-        self._claiming: dict[JobId, str] = {}
+        self._claiming: dict[JobId, tuple[str, int]] = {}
+        """Claims that were sent: to which process, and how many of its places they take."""
         self._deadlines = Timers()
         self._expiries = Timers()
         self.changed = asyncio.Event()
@@ -71,8 +80,8 @@ class ClusterState:
         self._drop_indexes(uid)
         self.jobs[uid] = job
         self.accounting.seen(job, known, self._clock.now())
-        if known and job.status.phase in TERMINAL and known.status.phase not in TERMINAL:
-            self._ended(job)
+        if known and _moved(known.status.phase, job.status.phase):
+            self._moved(job)
         self.waiting.ranked(owner_of(job))
         self._index(uid, job)
         self.changed.set()
@@ -81,7 +90,7 @@ class ClusterState:
         """Drop a job that is gone."""
         if uid in self.jobs:
             self._drop_indexes(uid)
-            self._claiming.pop(uid, None)
+            self._unclaim(uid)
             self.accounting.released(self.jobs[uid], self._clock.now())
             self.waiting.ranked(owner_of(self.jobs.pop(uid)))
             self.changed.set()
@@ -111,31 +120,54 @@ class ClusterState:
 
     def claiming(self, job: JobId, worker_id: str) -> None:
         """Count a claim from the moment it is sent: the job waits no more, the worker's place is taken."""
-        self._claiming[job] = worker_id
+        places = _places(self.jobs[job])
+        self._claiming[job] = (worker_id, places)
+        self.roster.hold(worker_id, places)
         self.accounting.claimed(self.jobs[job], self.waiting.resolved(job), self._clock.now())
         self.waiting.discard(job)
+        self.explanations.forget(job)
         self.waiting.ranked(owner_of(self.jobs[job]))
 
     def claim_ended(self, job: JobId) -> None:
         """Stop guessing about a claim: it was answered, and what is known of the job decides again."""
-        if self._claiming.pop(job, None) and job in self.jobs:
+        if self._unclaim(job) and job in self.jobs:
             self.accounting.released(self.jobs[job], self._clock.now())
             self.waiting.ranked(owner_of(self.jobs[job]))
             self._drop_indexes(job)
             self._index(job, self.jobs[job])
         self.changed.set()
 
+    def _unclaim(self, job: JobId) -> bool:
+        claim = self._claiming.pop(job, None)
+        if claim is None:
+            return False
+        worker_id, places = claim
+        self.roster.hold(worker_id, -places)
+        return True
+
     # What is decided on
 
+    def look(self, *, everything: bool) -> None:
+        """Bring what is known of the workers up to date; `everything` from time to time, since leases run out."""
+        for name, worker in self.fleet.seen(self._clock.monotonic(), everything=everything):
+            self.roster.put(name, worker)
+            if worker is not None:
+                self.waiting.queues.split_at(worker.vram_mib)
+
     def workers(self) -> list[Worker]:
-        """Return all workers, with the jobs that each holds, claims on their way included."""
-        held = {worker_id: len(jobs) for worker_id, jobs in self._held.items()}
-        for worker_id in self._claiming.values():
-            held[worker_id] = held.get(worker_id, 0) + 1
-        return self.fleet.workers(self._clock.monotonic(), held)
+        """Return all workers, with the places that are taken of each, claims on their way included."""
+        self.look(everything=True)
+        return self.roster.workers()
+
+    def open_snapshot(self, most: int) -> Snapshot:
+        """Return what a decision on at most so many claims needs."""
+        now = self._clock.now()
+        for uid in self.waiting.wake(now):
+            self.explanations.waits(uid, now.timestamp())
+        return self.waiting.open_snapshot(most, self.roster, now)
 
     def snapshot(self, heads: int, workers: Sequence[Worker]) -> Snapshot:
-        """Return about the first `heads` jobs of each queue, beside the workers."""
+        """Return the first jobs of each queue, enough for `heads` claims, beside workers."""
         return self.waiting.snapshot(heads, workers, self._clock.now())
 
     def waiting_claims(self) -> list[WaitingClaim]:
@@ -149,17 +181,29 @@ class ClusterState:
                     held.append(HeldJob(job.metadata.uid, demand, worker_id, begun, claimed_at.timestamp()))
         return behind_others(held)
 
+    def holders(self) -> Iterator[tuple[str, str, set[JobId]]]:
+        """Yield each worker that holds jobs: its name, its process, and the jobs."""
+        for worker_id, uids in list(self._held.items()):
+            name = self.jobs[next(iter(uids))].status.worker_name or ""
+            yield name, worker_id, uids
+
+    def first_held(self, worker_id: str) -> JobId | None:
+        """Return the job that a process runs, or would run next."""
+        held = [self.jobs[uid] for uid in self._held.get(worker_id, ())]
+        first = min(held, key=_turn_on_worker, default=None)
+        return first.metadata.uid if first else None
+
     def held_jobs(self) -> list[GenerationJob]:
         """Return all jobs that a worker holds."""
         return [self.jobs[uid] for jobs in self._held.values() for uid in jobs]
 
     def overdue(self, now: datetime) -> list[JobId]:
         """Take the jobs that the operator itself must end now."""
-        return self._deadlines.due(now)
+        return self._deadlines.due(now.timestamp())
 
     def expired(self, now: datetime) -> list[JobId]:
         """Take the finished jobs whose time to live is over."""
-        return self._expiries.due(now)
+        return self._expiries.due(now.timestamp())
 
     def look_again(self, uid: JobId, now: datetime) -> None:
         """Have a job that was taken from the timers, and could not be dealt with, taken again."""
@@ -167,23 +211,27 @@ class ClusterState:
         if job is None:
             return
         timers = self._expiries if job.status.phase in TERMINAL else self._deadlines
-        timers.set(uid, now)
+        timers.set(uid, now.timestamp())
 
     def _index(self, uid: JobId, job: GenerationJob) -> None:
         phase = job.status.phase
         if phase in TERMINAL:
             expiry = expires_at(job)
             if expiry:
-                self._expiries.set(uid, expiry)
+                self._expiries.set(uid, expiry.timestamp())
             return
-        self._deadlines.set(uid, due_at(job))
+        self._deadlines.set(uid, due_at(job).timestamp())
         if phase in HELD:
-            self._claiming.pop(uid, None)
-            self._held.setdefault(job.status.worker_id or "", set()).add(uid)
+            self._unclaim(uid)
+            worker_id = job.status.worker_id or ""
+            self._held.setdefault(worker_id, set()).add(uid)
+            self.roster.hold(worker_id, _places(job))
         elif job.spec.cancel_requested:
             self.urgent.add(uid)
         elif uid not in self._claiming:
-            self.waiting.add(job)
+            now = self._clock.now()
+            self.waiting.add(job, now)
+            self.explanations.waits(uid, now.timestamp())
 
     def _drop_indexes(self, uid: JobId) -> None:
         job = self.jobs.get(uid)
@@ -192,10 +240,23 @@ class ClusterState:
             self._held[worker_id].discard(uid)
             if not self._held[worker_id]:
                 del self._held[worker_id]
+            self.roster.hold(worker_id, -_places(job))
         self.waiting.discard(uid)
+        self.explanations.forget(uid)
         self.urgent.discard(uid)
         self._deadlines.clear(uid)
         self._expiries.clear(uid)
+
+    def backlog(self) -> list[Backlog]:
+        """Return what is to be done: the jobs that wait and those that are held, by what they need."""
+        queues = self.waiting.queues
+        waiting = [Backlog(one, queues.depth(one), queues.work_s(one)) for one in queues.demands()]
+        held = [
+            Backlog(self.waiting.demand(resolved), 1, self.accounting.run_s(job, resolved))
+            for job in self.held_jobs()
+            if (resolved := job.status.resolved)
+        ]
+        return waiting + held
 
     def counts(self) -> dict[Phase, int]:
         """Return how many jobs are in each phase."""
@@ -203,3 +264,21 @@ class ClusterState:
         for job in self.jobs.values():
             counts[job.status.phase] += 1
         return counts
+
+
+def _places(job: GenerationJob) -> int:
+    """Return how many places of its worker a job takes: a suspect takes all, so that nothing waits behind it."""
+    return PLACES if is_suspect(job) else 1
+
+
+def _moved(old: Phase, new: Phase) -> bool:
+    return (new in TERMINAL and old not in TERMINAL) or (new is Phase.PENDING and old in HELD)
+
+
+def _turn_on_worker(job: GenerationJob) -> tuple[bool, float, str]:
+    claimed_at = job.status.claimed_at
+    return (
+        job.status.phase is not Phase.PROCESSING,
+        claimed_at.timestamp() if claimed_at else 0.0,
+        job.metadata.uid,
+    )

@@ -1,21 +1,23 @@
 """The jobs that wait for a worker: resolved by the catalogue, queued by turn, raised when they wait long."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from picshapes_crds.catalogue import Catalogue
 from picshapes_crds.resolve import Refusal, resolve
 from picshapes_crds.resource import GenerationJob, Resolved
 from picshapes_crds.scheduling.demand import Demand, Worker, demand_of
+from picshapes_crds.scheduling.fit import Fit, fit
+from picshapes_crds.scheduling.suspicion import is_suspect, rests_until
 from picshapes_crds.scheduling.turns import AGED_LEVEL, AGES_AFTER_S, Ticket, is_raised
 from picshapes_operator.accounting import Accounting, owner_of
 from picshapes_operator.queues import Queues
-from picshapes_operator.snapshot import JobId, Snapshot, Unschedulable
+from picshapes_operator.roster import Roster
+from picshapes_operator.snapshot import JobId, Snapshot
 from picshapes_operator.timers import Timers
 
-AGES_AFTER: Final = timedelta(seconds=AGES_AFTER_S)
-AGEING_STEP: Final = timedelta(minutes=1)
+AGEING_STEP_S: Final = 60.0
 
 
 class WaitingJobs:
@@ -26,32 +28,50 @@ class WaitingJobs:
         self._epoch = accounting.usage.epoch
         self._refused: dict[JobId, Refusal] = {}
         self._resolved: dict[JobId, Resolved] = {}
+        self._resting: dict[JobId, GenerationJob] = {}
+        self._rests = Timers()
         self._ageing = Timers()
         self.queues = Queues()
 
-    def add(self, job: GenerationJob) -> None:
-        """Queue a job, or keep it with the reason why the catalogue can't serve it."""
+    def add(self, job: GenerationJob, now: datetime) -> None:
+        """Queue a job, or keep it with the reason why the catalogue can't serve it, or until it has rested."""
         uid, resolved = job.metadata.uid, resolve(job.spec, self._catalogue)
         if isinstance(resolved, Refusal):
             self._refused[uid] = resolved
             return
+        rests = rests_until(job)
+        if rests and rests > now:
+            self._resting[uid] = job
+            self._rests.set(uid, rests.timestamp())
+            return
         self._resolved[uid] = resolved
-        created = job.metadata.creation_timestamp
+        created_s = job.metadata.creation_timestamp.timestamp()
         ticket = Ticket(
             demand=self.demand(resolved),
             level=job.spec.priority or 0,
             owner=owner_of(job),
-            created_s=created.timestamp(),
+            created_s=created_s,
             cost_s=self._accounting.estimate(job, resolved),
+            run_s=self._accounting.run_s(job, resolved),
+            alone=is_suspect(job),
         )
         self.queues.add(uid, ticket)
-        self._ageing.set(uid, created + AGES_AFTER)
+        self._ageing.set(uid, created_s + AGES_AFTER_S)
+
+    def wake(self, now: datetime) -> list[JobId]:
+        """Queue the jobs that have rested, and return them."""
+        woken = self._rests.due(now.timestamp())
+        for uid in woken:
+            self.add(self._resting.pop(uid), now)
+        return woken
 
     def discard(self, uid: JobId) -> None:
         """Take a job out, if it is in."""
         self.queues.discard(uid)
         self._refused.pop(uid, None)
         self._resolved.pop(uid, None)
+        self._resting.pop(uid, None)
+        self._rests.clear(uid)
         self._ageing.clear(uid)
 
     def resolved(self, uid: JobId) -> Resolved:
@@ -74,20 +94,45 @@ class WaitingJobs:
 
     def age(self, now: datetime) -> None:
         """Raise jobs that have waited long, so that no higher priority passes them for ever."""
-        for uid in self._ageing.due(now):
-            top, level = self.queues.top_level(), self.queues.level(uid)
-            if level is None or top is None or level >= AGED_LEVEL:
+        for uid in self._ageing.due(now.timestamp()):
+            top, ticket = self.queues.top_level(), self.queues.ticket(uid)
+            if ticket is None or top is None or ticket.level >= AGED_LEVEL:
                 continue
-            if is_raised(level, AGES_AFTER_S, top):
+            if is_raised(ticket.level, AGES_AFTER_S, top):
                 self.queues.raise_to(uid, AGED_LEVEL)
             else:
-                self._ageing.set(uid, now + AGEING_STEP)
+                self._ageing.set(uid, now.timestamp() + AGEING_STEP_S)
+
+    def unit(self, now: datetime) -> float:
+        """Return what one GPU-second adds to a rank now."""
+        return self._accounting.usage.weighed(1.0, now.timestamp())
 
     def snapshot(self, heads: int, workers: Sequence[Worker], now: datetime) -> Snapshot:
-        """Return about the first `heads` jobs of each queue, beside the workers."""
-        rank_of_second = self._accounting.usage.weighed(1.0, now.timestamp())
-        return Snapshot(self.queues.heads(heads, rank_of_second), workers)
+        """Return the first jobs of each queue, beside workers; enough for `heads` claims."""
+        unit = self.unit(now)
+        queues = [self.queues.queue(demand, heads, unit) for demand in self.queues.demands()]
+        return Snapshot(queues, workers, heads)
 
-    def refusals(self) -> list[Unschedulable]:
-        """Return the waiting jobs that the catalogue can't serve, and why."""
-        return [Unschedulable(job, refusal.reason, refusal.message) for job, refusal in self._refused.items()]
+    def open_snapshot(self, most: int, roster: Roster, now: datetime) -> Snapshot:
+        """Return what is needed to decide on at most so many claims: what has no match is left out.
+
+        The claims are those of a decision that looks at every job and worker: no more workers of a kind, and no
+        more jobs of a queue, can be claimed than there are claims in all.
+        """
+        kinds = roster.free_kinds()
+        matches = [
+            (demand, index)
+            for demand in self.queues.demands()
+            for index, kind in enumerate(kinds)
+            if fit(demand, kind.example) is Fit.FITS
+        ]
+        demands = dict.fromkeys(demand for demand, _ in matches)
+        matching = [kinds[index] for index in {index for _, index in matches}]
+        jobs, places = sum(map(self.queues.depth, demands)), sum(kind.places for kind in matching)
+        most, unit = min(most, jobs, places), self.unit(now)
+        workers = [roster.worker(name) for kind in matching for name in kind.first(most)]
+        return Snapshot([self.queues.queue(demand, most, unit) for demand in demands], workers, most)
+
+    def refusal(self, uid: JobId) -> Refusal | None:
+        """Return why the catalogue can't serve a waiting job, if it can't."""
+        return self._refused.get(uid)

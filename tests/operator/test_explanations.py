@@ -5,76 +5,98 @@ from typing import Any
 
 from picshapes_crds.phases import Reason
 from picshapes_crds.resource import GenerationJob
+from picshapes_crds.scheduling.demand import Demand
 from picshapes_operator.explanations import Explanations
-from picshapes_operator.snapshot import Unschedulable
 
-BUSY = Unschedulable("a", Reason.WAITING_FOR_WORKERS, "all are busy")
-NONE = Unschedulable("a", Reason.NO_WORKER_FITS, "there are no workers")
+START = datetime(2026, 1, 1, 12, 0, tzinfo=UTC).timestamp()
+BUSY, NO_FIT = Reason.WAITING_FOR_WORKERS, Reason.NO_WORKER_FITS
 
 
-def jobs(*uids: str, known: Unschedulable | None = None) -> dict[str, GenerationJob]:
+def job(uid: str = "a", known: tuple[Reason, str] | None = None, since_s: float = 0.0) -> GenerationJob:
     conditions: list[dict[str, Any]] = []
     if known:
-        conditions.append(
-            {
-                "type": "Scheduled",
-                "status": "False",
-                "reason": known.reason.value,
-                "message": known.message,
-                "lastTransitionTime": "2026-01-01T12:00:00Z",
-            }
-        )
-    created = datetime(2026, 1, 1, tzinfo=UTC).isoformat()
-    return {
-        uid: GenerationJob.parse(
-            {
-                "metadata": {
-                    "name": uid,
-                    "namespace": "n",
-                    "uid": uid,
-                    "resourceVersion": "1",
-                    "creationTimestamp": created,
-                },
-                "spec": {"prompt": "x"},
-                "status": {"phase": "Pending", "attempt": 0, "conditions": conditions},
-            }
-        )
-        for uid in uids
-    }
+        told = {"type": "Scheduled", "status": "False", "reason": known[0].value, "message": known[1]}
+        conditions.append(told | {"lastTransitionTime": datetime.fromtimestamp(START + since_s, UTC)})
+    metadata = {"name": uid, "namespace": "n", "uid": uid, "resourceVersion": "1"}
+    return GenerationJob.parse(
+        {
+            "metadata": metadata | {"creationTimestamp": "2026-01-01T12:00:00Z"},
+            "spec": {"prompt": "x"},
+            "status": {"phase": "Pending", "attempt": 0, "conditions": conditions},
+        }
+    )
 
 
-def test_a_reason_is_written_once_it_has_held_for_two_seconds() -> None:
+def told(explanations: Explanations, at_s: float, reason: Reason, message: str = "why", **known: Any) -> list[str]:
+    """Return the jobs that are told their reason when all that are due are looked at."""
+    found = []
+    while (uid := explanations.next(START + at_s)) is not None:
+        if explanations.is_due(job(uid, **known), reason, message, datetime.fromtimestamp(START + at_s, UTC)):
+            found.append(uid)
+    return found
+
+
+def waiting(*jobs: str) -> Explanations:
     explanations = Explanations()
-    assert explanations.due([BUSY], jobs("a"), 10.0) == []
-    assert explanations.due([BUSY], jobs("a"), 11.9) == []
-    assert explanations.due([BUSY], jobs("a"), 12.0) == [BUSY]
+    for one in jobs or ("a",):
+        explanations.waits(one, START)
+    return explanations
 
 
-def test_a_reason_that_changes_starts_again() -> None:
-    explanations = Explanations()
-    explanations.due([BUSY], jobs("a"), 10.0)
-    assert explanations.due([NONE], jobs("a"), 12.0) == []
-    assert explanations.due([NONE], jobs("a"), 14.0) == [NONE]
+def test_a_job_that_no_worker_fits_is_told_after_two_seconds() -> None:
+    explanations = waiting()
+    assert told(explanations, 1.9, NO_FIT) == []
+    assert told(explanations, 2.0, NO_FIT) == ["a"]
+
+
+def test_a_job_whose_workers_are_busy_is_told_after_ten_seconds() -> None:
+    explanations = waiting()
+    assert told(explanations, 9.9, BUSY) == []
+    assert told(explanations, 10.0, BUSY) == ["a"]
+
+
+def test_a_job_that_waits_no_more_is_told_nothing() -> None:
+    explanations = waiting()
+    explanations.forget("a")
+    assert told(explanations, 100.0, NO_FIT) == []
 
 
 def test_what_the_job_already_says_is_not_written_again() -> None:
-    explanations = Explanations()
-    explanations.due([BUSY], jobs("a", known=BUSY), 10.0)
-    assert explanations.due([BUSY], jobs("a", known=BUSY), 100.0) == []
+    explanations = waiting()
+    known = (NO_FIT, "why")
+    assert [told(explanations, at_s, NO_FIT, known=known) for at_s in (2.0, 62.0, 200.0)] == [[], [], []]
+
+
+def test_its_place_in_line_is_no_reason_to_write_again() -> None:
+    explanations = waiting()
+    assert told(explanations, 100.0, BUSY, known=(BUSY, "why; now 3 of 9 in line (2026-01-01T12:00:10Z)")) == []
 
 
 def test_a_new_sentence_for_the_same_reason_is_written_at_most_once_a_minute() -> None:
-    explanations = Explanations()
-    other = Unschedulable("a", BUSY.reason, "2 workers are busy")
-    assert explanations.due([other], jobs("a", known=BUSY), 10.0) == [other]
-    assert explanations.due([BUSY], jobs("a", known=other), 69.0) == []
-    assert explanations.due([BUSY], jobs("a", known=other), 70.0) == [BUSY]
+    explanations = waiting()
+    assert told(explanations, 2.0, NO_FIT, "2 workers", known=(NO_FIT, "1 worker")) == []
+    assert told(explanations, 59.0, NO_FIT, "2 workers", known=(NO_FIT, "1 worker")) == []
+    assert told(explanations, 62.0, NO_FIT, "2 workers", known=(NO_FIT, "1 worker")) == ["a"]
+
+
+def test_a_reason_that_has_changed_is_looked_at_soon() -> None:
+    explanations, queue = waiting(), Demand("m", "r", "real", 1)
+    explanations.seen({queue: BUSY}, lambda _: ["a"], START)
+    assert told(explanations, 10.0, BUSY) == ["a"]
+    explanations.seen({queue: NO_FIT}, lambda _: ["a"], START + 20.0)
+    assert told(explanations, 21.9, NO_FIT, known=(BUSY, "why"), since_s=10.0) == []
+    assert told(explanations, 22.0, NO_FIT, known=(BUSY, "why"), since_s=10.0) == ["a"]
 
 
 def test_at_most_twenty_a_second_are_written() -> None:
-    explanations = Explanations()
-    many = [Unschedulable(f"j{n}", Reason.NO_WORKER_FITS, "there are no workers") for n in range(100)]
-    known = jobs(*(one.job for one in many))
-    explanations.due(many, known, 10.0)
-    assert len(explanations.due(many, known, 12.0)) == 20
-    assert len(explanations.due(many, known, 12.5)) == 10
+    explanations = waiting(*(f"j{n:02}" for n in range(100)))
+    assert len(told(explanations, 2.0, NO_FIT)) == 20
+    assert len(told(explanations, 2.5, NO_FIT)) == 10
+
+
+def test_of_jobs_that_only_wait_their_turn_at_most_five_a_second_are_told() -> None:
+    explanations = waiting(*(f"j{n:02}" for n in range(100)))
+    assert told(explanations, 2.0, BUSY) == []
+    assert len(told(explanations, 10.0, BUSY)) == 5
+    assert told(explanations, 69.0, BUSY) == []
+    assert len(told(explanations, 70.0, BUSY)) == 5

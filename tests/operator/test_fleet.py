@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from picshapes_crds.scheduling.demand import Worker
 from picshapes_operator.fleet import Fleet
 from picshapes_operator.recover import Holder
 
@@ -49,6 +50,12 @@ def fleet_at(monotonic: float) -> Fleet:
     return fleet
 
 
+def only(fleet: Fleet, monotonic: float) -> Worker:
+    ((_, worker),) = fleet.seen(monotonic, everything=True)
+    assert worker is not None
+    return worker
+
+
 def quiet_but_alive(fleet: Fleet, begin: float, end: float) -> None:
     """Let the leader's own lease be seen every 2 s, as in life."""
     moment = begin
@@ -58,11 +65,10 @@ def quiet_but_alive(fleet: Fleet, begin: float, end: float) -> None:
 
 
 def test_a_worker_is_read_from_its_pod_and_its_lease() -> None:
-    (worker,) = fleet_at(100.0).workers(101.0, {"id1": 1})
+    worker = only(fleet_at(100.0), 101.0)
     assert worker.vram_mib == 23_034
     assert worker.weights == {"flux-schnell": "abc"}
     assert worker.loaded == frozenset({"flux-schnell"})
-    assert worker.held == 1
     assert worker.accepting
 
 
@@ -72,7 +78,7 @@ def test_a_worker_that_is_silent_for_more_than_40_s_is_lost() -> None:
     assert fleet.holder("w", "id1", 140.0) is Holder.LIVE
     quiet_but_alive(fleet, 142.0, 142.0)
     assert fleet.holder("w", "id1", 142.0) is Holder.SILENT
-    assert not fleet.workers(142.0, {})[0].accepting
+    assert not only(fleet, 142.0).accepting
 
 
 def test_a_renewal_gives_40_s_more() -> None:
@@ -109,12 +115,12 @@ def test_a_pod_that_is_gone_or_has_ended_has_lost_its_jobs() -> None:
 def test_a_pod_that_is_not_ready_or_terminating_gets_nothing_new_and_keeps_its_jobs() -> None:
     fleet = fleet_at(100.0)
     fleet.observe_pod(pod(conditions=[{"type": "Ready", "status": "False"}]))
-    assert not fleet.workers(101.0, {})[0].accepting
+    assert not only(fleet, 101.0).accepting
     assert fleet.holder("w", "id1", 101.0) is Holder.LIVE
     terminating = pod()
     terminating["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
     fleet.observe_pod(terminating)
-    assert not fleet.workers(101.0, {})[0].accepting
+    assert not only(fleet, 101.0).accepting
     assert fleet.holder("w", "id1", 101.0) is Holder.LIVE
 
 
@@ -130,3 +136,26 @@ def test_a_listing_drops_pods_that_it_does_not_show_but_not_newer_ones() -> None
     assert fleet.holder("w", "id1", 101.0) is Holder.LIVE
     fleet.keep_pods(set(), 7)
     assert fleet.holder("w", "id1", 101.0) is Holder.POD_GONE
+
+
+def test_a_renewal_that_changes_nothing_is_nothing_to_decide_on() -> None:
+    fleet = fleet_at(100.0)
+    list(fleet.seen(100.0, everything=False))
+    assert not fleet.observe_lease(lease("t1"), 110.0)
+    assert list(fleet.seen(110.0, everything=False)) == []
+    assert fleet.observe_lease(lease("t2", worker_id="id2"), 120.0)
+    assert [name for name, _ in fleet.seen(120.0, everything=False)] == ["w"]
+
+
+def test_a_renewal_after_silence_is_something_to_decide_on() -> None:
+    fleet = fleet_at(100.0)
+    quiet_but_alive(fleet, 100.0, 150.0)
+    assert fleet.observe_lease(lease("t1"), 151.0)
+
+
+def test_a_worker_whose_pod_is_gone_is_seen_once_as_none() -> None:
+    fleet = fleet_at(100.0)
+    list(fleet.seen(100.0, everything=False))
+    fleet.forget_pod("w", "uid-w")
+    assert list(fleet.seen(101.0, everything=False)) == [("w", None)]
+    assert list(fleet.seen(101.0, everything=True)) == []

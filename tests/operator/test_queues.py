@@ -1,24 +1,22 @@
-"""The queues against a list that is sorted anew each time."""
+"""The queues against the plain rules: in what order jobs are claimed, and which wait for the same workers."""
 
 from dataclasses import dataclass
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from picshapes_crds.scheduling.demand import Demand
-from picshapes_crds.scheduling.turns import Ticket
-from picshapes_operator.queues import Queues
+from picshapes_crds.scheduling.demand import Demand, memory_class
+from picshapes_crds.scheduling.turns import Ticket, in_turn
+from picshapes_operator.queues import BEYOND_MIB, Queues
+from picshapes_operator.schedule import in_line
 
-DEMANDS = [Demand("m", "r", "real", need) for need in (1, 2)]
+NEEDS_MIB = [1, 2, 3, 5, 8]
 
 
 @dataclass(frozen=True)
 class Add:
     job: str
-    demand: int
-    level: int
-    owner: str
-    created_s: float
+    ticket: Ticket
 
 
 @dataclass(frozen=True)
@@ -32,68 +30,100 @@ class Rank:
     rank: float
 
 
-jobs = st.sampled_from([f"j{n}" for n in range(8)])
+@dataclass(frozen=True)
+class Split:
+    vram_mib: int
+
+
+jobs = st.sampled_from([f"j{n}" for n in range(12)])
 owners = st.sampled_from("abc")
+tickets = st.builds(
+    Ticket,
+    demand=st.builds(Demand, st.just("m"), st.just("r"), st.just("real"), st.sampled_from(NEEDS_MIB)),
+    level=st.integers(-1, 1),
+    owner=owners,
+    created_s=st.integers(0, 5).map(float),
+    cost_s=st.integers(0, 3).map(float),
+)
 steps = st.one_of(
-    st.builds(
-        Add,
-        job=jobs,
-        demand=st.integers(0, 1),
-        level=st.integers(-1, 1),
-        owner=owners,
-        created_s=st.integers(0, 5).map(float),
-    ),
+    st.builds(Add, job=jobs, ticket=tickets),
+    st.builds(Add, job=jobs, ticket=tickets),
     st.builds(Discard, job=jobs),
     st.builds(Rank, owner=owners, rank=st.integers(0, 3).map(float)),
+    st.builds(Split, st.sampled_from([2, 4, 8])),
 )
 
 
-@given(st.lists(steps, max_size=40))
-def test_the_lines_are_always_those_of_a_plain_sort(script: list[Add | Discard | Rank]) -> None:
-    queues, model, ranks = Queues(), dict[str, Add](), dict[str, float]()
+@given(st.lists(steps, max_size=60), st.integers(1, 12))
+def test_jobs_are_claimed_in_the_order_that_the_plain_rules_give(
+    script: list[Add | Discard | Rank | Split], count: int
+) -> None:
+    queues, model, ranks, sizes = Queues(), dict[str, Ticket](), dict[str, float](), set[int]()
     for step in script:
         match step:
-            case Add():
-                model[step.job] = step
-                ticket = Ticket(DEMANDS[step.demand], step.level, step.owner, step.created_s, 1.0)
-                queues.add(step.job, ticket)
+            case Add(job, ticket):
+                model[job] = ticket
+                queues.add(job, ticket)
             case Discard(job):
                 model.pop(job, None)
                 queues.discard(job)
             case Rank(owner, rank):
                 ranks[owner] = rank
                 queues.rank(owner, rank)
-    seen = [
-        (queue.demand, line.level, line.owner, line.rank, head.job)
-        for queue in queues.heads(1000, 1.0)
-        for line in queue.lines
-        for head in line.heads
-    ]
-    expected = [
-        (DEMANDS[one.demand], one.level, one.owner, ranks.get(one.owner, 0.0), one.job)
-        for one in sorted(
-            model.values(),
-            key=lambda one: (-one.level, ranks.get(one.owner, 0.0), one.owner, one.created_s, one.job),
-        )
-    ]
-    for demand in DEMANDS:
-        assert [row for row in seen if row[0] == demand] == [row for row in expected if row[0] == demand]
-    assert len(seen) == len(expected) == len(queues)
+            case Split(vram_mib):
+                sizes.add(vram_mib)
+                queues.split_at(vram_mib)
+    expected: dict[int, dict[str, Ticket]] = {}
+    for job, ticket in model.items():
+        size = memory_class(ticket.demand.min_vram_mib, sorted(sizes)) or BEYOND_MIB
+        expected.setdefault(size, {})[job] = ticket
+    seen = {demand.min_vram_mib: in_line(queues.queue(demand, count, 0.5), count) for demand in queues.demands()}
+    assert seen == {
+        size: in_turn(found.items(), lambda one: one.level, lambda owner: ranks.get(owner, 0.0), 0.5)[:count]
+        for size, found in expected.items()
+    }
+    assert {demand.min_vram_mib: queues.depth(demand) for demand in queues.demands()} == {
+        size: len(found) for size, found in expected.items()
+    }
+    assert len(queues) == len(model)
     assert queues.top_level() == max((one.level for one in model.values()), default=None)
+    assert sorted(queues.owners()) == sorted({one.owner for one in model.values()})
 
 
-def test_many_owners_share_what_one_pass_looks_at() -> None:
+def ticket(
+    need_mib: int = 1, owner: str = "x", level: int = 0, created_s: float = 0.0, run_s: float = 0.0
+) -> Ticket:
+    return Ticket(Demand("m", "r", "real", need_mib), level, owner, created_s, 1.0, run_s)
+
+
+def test_a_thousand_sizes_wait_in_one_queue_for_each_size_of_worker() -> None:
+    queues = Queues()
+    queues.split_at(500)
+    for need in range(1, 1001):
+        queues.add(f"j{need}", ticket(need))
+    queues.split_at(250)
+    assert {demand.min_vram_mib: queues.depth(demand) for demand in queues.demands()} == {
+        250: 250,
+        500: 250,
+        BEYOND_MIB: 500,
+    }
+
+
+def test_of_many_owners_no_more_are_looked_at_than_can_have_a_turn() -> None:
     queues = Queues()
     for number in range(200):
         for n in range(10):
-            queues.add(f"o{number}j{n}", Ticket(DEMANDS[0], 0, f"owner{number:03}", float(n), 1.0))
-    (queue,) = queues.heads(256, 1.0)
-    assert len(queue.lines) == 64
-    assert {len(line.heads) for line in queue.lines} == {4}
+            queues.add(f"o{number:03}j{n}", ticket(owner=f"owner{number:03}", created_s=float(n)))
+    (demand,) = queues.demands()
+    lines = queues.queue(demand, 3, 1.0).lines
+    assert [(line.owner, len(line.heads)) for line in lines] == [("owner000", 3), ("owner001", 3), ("owner002", 3)]
 
 
-def test_depth_and_age_are_told_for_each_demand() -> None:
+def test_depth_age_and_work_are_told_for_each_queue() -> None:
     queues = Queues()
-    queues.add("a", Ticket(DEMANDS[0], 0, "x", 50.0, 1.0))
-    queues.add("b", Ticket(DEMANDS[0], 5, "y", 20.0, 1.0))
-    assert queues.depths() == {DEMANDS[0]: (2, 20.0)}
+    queues.add("a", ticket(created_s=50.0, run_s=2.0))
+    queues.add("b", ticket(owner="y", level=5, created_s=20.0, run_s=3.0))
+    (demand,) = queues.demands()
+    assert (queues.depth(demand), queues.oldest_s(demand), queues.work_s(demand)) == (2, 20.0, 5.0)
+    queues.discard("b")
+    assert (queues.depth(demand), queues.oldest_s(demand), queues.work_s(demand)) == (1, 50.0, 2.0)

@@ -2,12 +2,9 @@
 
 from dataclasses import replace
 
-import pytest
-
-from picshapes_crds.phases import Reason
 from picshapes_crds.scheduling.demand import Demand, Worker
-from picshapes_operator.schedule import explained, schedule
-from picshapes_operator.snapshot import Claim, Head, Line, Queue, Snapshot, Unschedulable
+from picshapes_operator.schedule import in_line, schedule
+from picshapes_operator.snapshot import Claim, Head, Line, Queue, Snapshot
 
 NEED_20_GIB = Demand("z-image-turbo", "rev1", "real", 20 * 1024)
 NEED_34_GIB = Demand("flux-schnell", "rev1", "real", 34 * 1024)
@@ -106,43 +103,20 @@ def test_a_worker_that_accepts_nothing_gets_nothing() -> None:
     assert claims(Snapshot([queue(NEED_20_GIB, "job")], [worker("w", 24_564, accepting=False)])) == {}
 
 
-@pytest.mark.parametrize(
-    ("workers", "reason", "message"),
-    [
-        ([], Reason.NO_WORKER_FITS, "there are no workers"),
-        (
-            [worker("w1", 24_564, held=2), worker("w2", 24_564, held=2)],
-            Reason.WAITING_FOR_WORKERS,
-            "2 workers can run it and all are busy",
-        ),
-        (
-            [worker("w", 24_564, accepting=False)],
-            Reason.WAITING_FOR_WORKERS,
-            "1 worker could run it, but none is ready for new jobs",
-        ),
-        (
-            [worker("w1", 15_360), worker("w2", 8_192)],
-            Reason.NO_WORKER_FITS,
-            "2 workers have the model, the largest has 15.0 GiB",
-        ),
-        (
-            [worker("w", 81_559, profile="demo")],
-            Reason.NO_WORKER_FITS,
-            "1 worker has the model with other weights than the catalogue names",
-        ),
-        (
-            [worker("w", 81_559, weights={"flux-schnell": "rev1"})],
-            Reason.NO_WORKER_FITS,
-            "none of 1 worker has the model",
-        ),
-    ],
-)
-def test_a_waiting_job_is_told_why_with_numbers(workers: list[Worker], reason: Reason, message: str) -> None:
-    told = explained(Snapshot([queue(NEED_20_GIB, "job")], workers))
-    assert told == [Unschedulable("job", reason, f"needs 20.0 GiB and z-image-turbo; {message}")]
+def test_nothing_is_claimed_behind_a_job_whose_workers_were_lost() -> None:
+    suspect = Queue(
+        NEED_20_GIB, [Line(0, "a", 0.0, [Head("suspect", 0.0, 1.0, alone=True), Head("next", 1.0, 1.0)])]
+    )
+    assert claims(Snapshot([suspect], [worker("w1", 24_564)])) == {"suspect": "w1"}
+    both = [worker("w1", 24_564), worker("w2", 24_564, held=1)]
+    assert claims(Snapshot([suspect], both)) == {"suspect": "w1", "next": "w2"}
 
 
-def test_what_is_the_same_in_gib_is_told_in_mib() -> None:
-    told = explained(Snapshot([queue(NEED_20_GIB, "job")], [worker("w", 20_479)]))
-    message = "needs 20480 MiB and z-image-turbo; 1 worker has the model, the largest has 20479 MiB"
-    assert told == [Unschedulable("job", Reason.NO_WORKER_FITS, message)]
+def test_no_more_is_decided_on_than_was_asked_for() -> None:
+    snapshot = Snapshot([queue(NEED_20_GIB, "j1", "j2")], [worker("w1", 24_564)], most=1)
+    assert claims(snapshot) == {"j1": "w1"}
+
+
+def test_the_jobs_in_line_are_told_in_the_order_of_their_turns() -> None:
+    heavy, light = line("h1", "h2", owner="heavy", rank=1.5), line("l1", "l2", "l3", owner="light", since_s=50.0)
+    assert in_line(Queue(NEED_20_GIB, [heavy, light]), 4) == ["l1", "l2", "h1", "l3"]

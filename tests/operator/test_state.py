@@ -7,7 +7,7 @@ import pytest
 
 from picshapes_crds.catalogue import Catalogue
 from picshapes_crds.phases import Reason
-from picshapes_operator.snapshot import Unschedulable
+from picshapes_crds.resolve import Refusal
 from picshapes_operator.state import ClusterState
 
 NOW = datetime(2026, 1, 1, 12, 0, 5, tzinfo=UTC)
@@ -177,16 +177,15 @@ def test_an_unknown_model_is_refused_with_the_known_ones_and_waits() -> None:
     seen = state()
     seen.observe_job(job("a", 1, model="dall-e"))
     assert waiting(seen) == []
-    assert seen.waiting.refusals() == [
-        Unschedulable("a", Reason.UNKNOWN_MODEL, "unknown model dall-e; known: flux-schnell, z-image-turbo")
-    ]
+    message = "unknown model dall-e; known: flux-schnell, z-image-turbo"
+    assert seen.waiting.refusal("a") == Refusal(Reason.UNKNOWN_MODEL, message)
 
 
 def test_a_size_over_the_tier_is_refused_with_the_limit() -> None:
     seen = state()
     seen.observe_job(job("a", 1, width=1100))
     message = "width 1100 px exceeds the basic tier's 1024 px for flux-schnell"
-    assert seen.waiting.refusals() == [Unschedulable("a", Reason.INVALID_SPEC, message)]
+    assert seen.waiting.refusal("a") == Refusal(Reason.INVALID_SPEC, message)
 
 
 def test_deadlines_come_due_once_and_only_for_live_jobs() -> None:

@@ -11,6 +11,7 @@ from picshapes_crds.cluster.errors import (
     UnavailableError,
 )
 from picshapes_crds.cluster.protocol import (
+    EVENTS,
     JOBS,
     LEASES,
     PODS,
@@ -24,6 +25,7 @@ from picshapes_crds.cluster.protocol import (
 from picshapes_crds.cluster.reflector import Changed, Deleted, Heard, Listed, Reflector
 
 __all__ = [
+    "EVENTS",
     "JOBS",
     "LEASES",
     "PODS",

@@ -29,6 +29,7 @@ class Kind:
 JOBS: Final = Kind(names.API_VERSION, names.PLURAL)
 PODS: Final = Kind("v1", "pods")
 LEASES: Final = Kind("coordination.k8s.io/v1", "leases")
+EVENTS: Final = Kind("events.k8s.io/v1", "events")
 
 
 @dataclass(frozen=True)

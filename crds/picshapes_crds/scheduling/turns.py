@@ -27,6 +27,10 @@ class Ticket:
     created_s: float
     cost_s: float
     """GPU-seconds that it is expected to take of its owner's share."""
+    run_s: float = 0.0
+    """GPU-seconds that it is expected to run."""
+    alone: bool = False
+    """Nothing is to wait behind it on its worker."""
 
 
 def is_raised(level: int, waited_s: float, top_level: int) -> bool:

@@ -1,0 +1,59 @@
+"""Why no worker takes a job, in words."""
+
+from dataclasses import replace
+
+import pytest
+
+from picshapes_crds.phases import Reason
+from picshapes_crds.scheduling.demand import Demand, Worker
+from picshapes_crds.scheduling.fit import why
+
+NEED_20_GIB = Demand("z-image-turbo", "rev1", "real", 20 * 1024)
+BOTH = {"z-image-turbo": "rev1", "flux-schnell": "rev1"}
+
+
+def worker(name: str, vram_mib: int, **other: object) -> Worker:
+    base = Worker(name, f"{name}-id", vram_mib, "real", BOTH, frozenset(), 0, accepting=True)
+    return replace(base, **other)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("workers", "reason", "message"),
+    [
+        ([], Reason.NO_WORKER_FITS, "there are no workers"),
+        (
+            [worker("w1", 24_564, held=2), worker("w2", 24_564, held=2)],
+            Reason.WAITING_FOR_WORKERS,
+            "2 workers can run it and all are busy",
+        ),
+        (
+            [worker("w", 24_564, accepting=False)],
+            Reason.WAITING_FOR_WORKERS,
+            "1 worker could run it, but none is ready for new jobs",
+        ),
+        (
+            [worker("w1", 15_360), worker("w2", 8_192)],
+            Reason.NO_WORKER_FITS,
+            "2 workers have the model, the largest has 15.0 GiB",
+        ),
+        (
+            [worker("w", 81_559, profile="demo")],
+            Reason.NO_WORKER_FITS,
+            "1 worker has the model with other weights than the catalogue names",
+        ),
+        (
+            [worker("w", 81_559, weights={"flux-schnell": "rev1"})],
+            Reason.NO_WORKER_FITS,
+            "none of 1 worker has the model",
+        ),
+    ],
+)
+def test_a_waiting_job_is_told_why_with_numbers(workers: list[Worker], reason: Reason, message: str) -> None:
+    told = why(NEED_20_GIB, workers)
+    assert (told.reason, told.message) == (reason, f"needs 20.0 GiB and z-image-turbo; {message}")
+
+
+def test_what_is_the_same_in_gib_is_told_in_mib() -> None:
+    told = why(NEED_20_GIB, [worker("w", 20_479)])
+    message = "needs 20480 MiB and z-image-turbo; 1 worker has the model, the largest has 20479 MiB"
+    assert (told.reason, told.message) == (Reason.NO_WORKER_FITS, message)
