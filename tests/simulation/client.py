@@ -1,0 +1,105 @@
+"""The API server as one process reaches it: the `Cluster` protocol over the simulated network."""
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Self
+
+from picshapes_crds.cluster import Event, ExpiredError, Json, Kind, ObjectList, Scope
+
+from .faults import Fault
+from .loop import Process
+from .network import Network
+from .request import Request
+from .selectors import selection
+from .stream import Stream
+
+
+class NetworkCluster:
+    """One process's client, as the `Cluster` protocol."""
+
+    def __init__(self, network: Network, process: Process) -> None:
+        self._net, self._process = network, process
+        self.cut_off = False
+        """Nothing reaches the API server, and nothing comes back."""
+
+    async def __aenter__(self) -> Self:
+        """Return itself: as a connection it needs no opening."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Do nothing: it needs no closing either."""
+
+    async def create(self, kind: Kind, namespace: str, body: Json) -> Json:
+        """Create an object."""
+        about = f"create {kind.plural} {body['metadata']['name']}"
+        return await self._write(about, lambda: self._net.server.create(kind, namespace, body))
+
+    async def get(self, kind: Kind, namespace: str, name: str) -> Json:
+        """Read an object."""
+        answer: Json = await self._call(
+            f"get {kind.plural} {name}", lambda: self._net.server.get(kind, namespace, name)
+        )
+        return answer
+
+    async def list_all(self, kind: Kind, scope: Scope, *, metadata_only: bool = False) -> ObjectList:
+        """Read all objects of a scope."""
+        server = self._net.server
+        answer: ObjectList = await self._call(
+            f"list {kind.plural}", lambda: server.list_all(kind, scope, metadata_only=metadata_only)
+        )
+        return answer
+
+    async def merge_patch(self, kind: Kind, namespace: str, name: str, body: Json, subresource: str = "") -> Json:
+        """Apply a merge patch."""
+        server = self._net.server
+        return await self._write(
+            f"patch {kind.plural} {name}", lambda: server.merge_patch(kind, namespace, name, body, subresource)
+        )
+
+    async def json_patch(
+        self, kind: Kind, namespace: str, name: str, operations: list[Json], subresource: str = ""
+    ) -> Json:
+        """Apply a JSON patch."""
+        server = self._net.server
+        return await self._write(
+            f"json patch {kind.plural} {name}",
+            lambda: server.json_patch(kind, namespace, name, operations, subresource),
+        )
+
+    async def delete(self, kind: Kind, namespace: str, name: str, uid: str, *, grace_s: int | None = None) -> None:
+        """Delete an object of this uid."""
+        server = self._net.server
+        await self._call(
+            f"delete {kind.plural} {name}", lambda: server.delete(kind, namespace, name, uid, grace_s=grace_s)
+        )
+
+    async def watch(
+        self, kind: Kind, scope: Scope, resource_version: str, *, patient: bool = False
+    ) -> AsyncIterator[Event]:
+        """Stream changes after this version, with bookmarks, until the server ends it.
+
+        A patient client never notices that the stream is silent.
+        """
+        if self._net.faults.draw(Fault.WATCH_EXPIRED, 0.03):
+            raise ExpiredError("too old resource version", 410)
+        position = await self._call(
+            f"watch {kind.plural}", lambda: self._net.server.position(kind, resource_version)
+        )
+        stream = Stream(self._net, lambda: self.cut_off, kind, selection(kind, scope), position)
+        try:
+            async for event in stream.events(patient=patient):
+                yield event
+        finally:
+            stream.close()
+
+    async def _write(self, about: str, act: Callable[[], Json]) -> Json:
+        repeated = self._net.faults.draw(Fault.CALL_REPEATED, 0.003)
+
+        def twice() -> Json:
+            act()
+            return act()
+
+        answer: Json = await self._call(about, twice if repeated else act)
+        return answer
+
+    async def _call(self, about: str, act: Callable[[], Any]) -> Any:
+        return await Request(self._net, self._process, about, act).answer(cut_off=lambda: self.cut_off)

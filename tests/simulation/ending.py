@@ -1,0 +1,93 @@
+"""The end of a run, once faults have stopped: every job ends in time, and nothing is lost or left over."""
+
+import asyncio
+from typing import Final
+
+from picshapes_crds.cluster import JOBS, LEASES, Scope
+from picshapes_crds.phases import TERMINAL, Phase
+
+from .invariants import by_name
+from .pods import NAMESPACE
+from .world import World
+
+BOUND_S: Final = 900.0
+"""How long after the last fault every job must have ended: the operator notices a dead watch in five minutes."""
+TTL_BOUND_S: Final = 400.0
+
+
+async def await_ends(world: World) -> None:
+    """Wait until every job has ended, for a bounded time."""
+    until = world.loop.time() + BOUND_S
+    while open_jobs := _open(world):
+        if world.loop.time() >= until:
+            world.checks.violated(f"{open_jobs[0]} has not ended {BOUND_S:g} s after the last fault")
+            return
+        await asyncio.sleep(1)
+
+
+async def await_expiry(world: World) -> None:
+    """Let all jobs expire, and wait until their resources are gone."""
+    server = world.net.server
+    for job in server.list_all(JOBS, Scope(NAMESPACE)).items:
+        body = {"spec": {"ttlSecondsAfterFinished": 1}}
+        server.merge_patch(JOBS, NAMESPACE, job["metadata"]["name"], body)
+    until = world.loop.time() + TTL_BOUND_S
+    while left := server.list_all(JOBS, Scope(NAMESPACE), metadata_only=True).items:
+        if world.loop.time() >= until:
+            world.checks.violated(f"the finished {left[0]['metadata']['name']} is still there")
+            return
+        await asyncio.sleep(1)
+
+
+def look_at_rest(world: World) -> None:
+    """Judge what is left when nothing happens any more."""
+    _look_at_promises(world)
+    _look_at_ends(world)
+    _look_at_leftovers(world)
+
+
+def _open(world: World) -> list[str]:
+    rows = world.database.execute("SELECT id FROM jobs WHERE closed_at_ms IS NULL ORDER BY id").fetchall()
+    live = [life.name for life in world.checks.lives.values() if not (life.removed_by or life.phase in TERMINAL)]
+    return [row[0] for row in rows] + live
+
+
+def _look_at_promises(world: World) -> None:
+    known = {row[0] for row in world.database.execute("SELECT id FROM jobs").fetchall()}
+    promises = world.workload.promises
+    if lost := sorted(promises.accepted - known):
+        world.checks.violated(f"the accepted job {lost[0]} is lost")
+    for (user, key), ids in promises.by_key.items():
+        if len(ids) > 1:
+            world.checks.violated(f"user {user} got {len(ids)} jobs for the key {key}")
+
+
+def _look_at_ends(world: World) -> None:
+    """The database says of each job what became of its resource."""
+    lives = by_name(world.checks.lives)
+    rows = world.database.execute("SELECT id, status, failure, result_sha256, resource_uid FROM jobs").fetchall()
+    for job_id, status, failure, sha256, uid in rows:
+        life = world.checks.lives.get(uid) if uid else None
+        if life is None:
+            if lives.get(job_id) and failure != "Deleted":
+                world.checks.violated(f"job {job_id} is {status} ({failure}) but had a resource")
+            continue
+        if life.removed_by == "world":
+            continue  # somebody deleted it; its end may have been seen or not
+        expected = ("completed", None) if life.phase is Phase.COMPLETED else ("failed", life.reason)
+        if (status, failure) != expected or sha256 != life.sha256:
+            world.checks.violated(f"job {job_id} is {status} ({failure}) but its resource was {expected}")
+
+
+def _look_at_leftovers(world: World) -> None:
+    pods, checks, bucket = world.cluster.pods, world.checks, world.bucket
+    leases = world.net.server.list_all(LEASES, Scope(NAMESPACE)).items
+    orphans = [one["metadata"]["name"] for one in leases if "ownerReferences" in one["metadata"]]
+    if left := [name for name in orphans if name not in pods]:
+        checks.violated(f"the lease {left[0]} is left of a worker that is gone")
+    for key in bucket.deleted:
+        if key in checks.referenced:
+            checks.violated(f"the picture {key} of a completed job was deleted")
+    for key, process in bucket.objects.items():
+        if key not in checks.referenced and key not in bucket.excused and process.alive:
+            checks.violated(f"the picture {key} belongs to no job")
