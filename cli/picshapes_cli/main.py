@@ -15,6 +15,7 @@ from picshapes_cli.controlplane.binaries import Binaries, ensure_binaries
 from picshapes_cli.generate import find_access, generate
 from picshapes_cli.shown import console, errors_shown
 from picshapes_cli.signals import until_signalled
+from picshapes_cli.simulate import simulate
 from picshapes_cli.up.options import Engine, UpOptions, default_folder
 from picshapes_cli.up.stack import Running, running
 from picshapes_crds import logs
@@ -28,6 +29,7 @@ app = typer.Typer(
 
 app.add_typer(admin.app, name="admin")
 app.add_typer(bench.app, name="bench")
+app.command("simulate")(simulate)
 
 JOB_TIMEOUT_S: Final = 600.0
 

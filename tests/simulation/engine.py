@@ -55,7 +55,7 @@ class SimulatedHost:
                 on_step(0)
                 for done in range(1, request.steps + 1):
                     await asyncio.sleep(self._step_s * self._rng.uniform(0.5, 1.5))
-                    if self._faults.draw(Fault.ENGINE_FAILED, 0.003):
+                    if self._faults.draw(Fault.ENGINE_FAILED, 0.02):
                         raise self._rng.choice(FAILURES)
                     self._vitals.engine_stepped()
                     on_step(done)

@@ -58,6 +58,6 @@ class SimulatedStore(PictureStore):
 
     async def _answer(self, key: str) -> None:
         net = self._net
-        if net.faults.draw(Fault.STORE_UNANSWERED, 0.02):
+        if net.faults.draw(Fault.STORE_UNANSWERED, 0.04):
             raise OSError(f"no answer about {key}")
         await net.doomed(self._process, "answered")
