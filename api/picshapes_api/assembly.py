@@ -16,6 +16,7 @@ from picshapes_api.cluster.pace import Pace
 from picshapes_api.cluster.placing import Placer
 from picshapes_api.cluster.waiting_line import WaitingLine
 from picshapes_api.cluster.worker_index import WorkerIndex
+from picshapes_api.core.retention import Retention
 from picshapes_api.figures import JobFigures, StateCollector
 from picshapes_api.pictures import PictureStore
 from picshapes_api.services import Exposure, Randomness, Services
@@ -26,6 +27,8 @@ from picshapes_api.storage.grants import GrantStore
 from picshapes_api.storage.jobs import JobStore
 from picshapes_api.storage.keys import KeyStore
 from picshapes_api.storage.rate_limiter import RateLimiter
+from picshapes_api.storage.sweep import SweepStore
+from picshapes_api.sweeping import Sweeper
 from picshapes_crds.catalogue import Catalogue
 from picshapes_crds.clock import Clock
 from picshapes_crds.cluster import JOBS, LEASES, PODS, Cluster, Kind, Reflector, Scope
@@ -47,6 +50,7 @@ class Surroundings:
     randomness: Randomness
     redis_url: str | None = None
     exposure: Exposure = field(default_factory=Exposure)
+    retention: Retention = field(default_factory=Retention)
     leadership: Leadership | None = None
     """None: this is the only API process."""
 
@@ -58,6 +62,7 @@ class Api:
     services: Services
     mirror: Mirror
     outbox: Outbox
+    sweeper: Sweeper
     loops: dict[str, Callable[[], Coroutine[Any, Any, None]]]
 
 
@@ -104,18 +109,22 @@ def assemble(around: Surroundings) -> Api:
         figures=figures,
         limiter=RateLimiter(around.redis_url, registry, clock.monotonic),
         exposure=around.exposure,
+        retention=around.retention,
     )
     leads = around.leadership.held if around.leadership else lambda: True
     registry.register(StateCollector(cache, leads))
-    mirror = Mirror(cluster, namespace, cache, jobs, Pace(clock, leads, figures))
-    outbox = Outbox(jobs, placer, Pace(clock, leads, figures), now_ms)
+    pace = Pace(clock, leads, figures)
+    mirror = Mirror(cluster, namespace, cache, jobs, pace)
+    outbox = Outbox(jobs, placer, pace, now_ms)
+    sweeper = Sweeper(SweepStore(around.database), around.pictures, cache, around.retention, pace)
     loops: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
         "jobs": cache.follow,
         "pods": lambda: workers.follow_pods(follow(PODS, WORKER_SELECTOR).observations()),
         "leases": lambda: workers.follow_leases(follow(LEASES, WORKER_SELECTOR).observations()),
         "mirror": mirror.run,
         "outbox": outbox.run,
+        "sweeper": sweeper.run,
     }
     if around.leadership is not None:
         loops["leadership"] = around.leadership.run
-    return Api(services, mirror, outbox, loops)
+    return Api(services, mirror, outbox, sweeper, loops)

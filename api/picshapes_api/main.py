@@ -59,7 +59,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     async with AsyncExitStack() as stack:
         if url.sqlite_path is not None:
             stack.enter_context(sole_user(url.sqlite_path))
-        pictures = PictureStore(settings.storage_url)
+        pictures = PictureStore(settings.storage_url, settings.storage_public_endpoint)
         cluster = await stack.enter_async_context(await KubeCluster.connect(settings.kubeconfig))
         async for attempt in stamina.retry_context(
             DatabaseUnavailableError, attempts=None, timeout=DATABASE_START_S
@@ -83,6 +83,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             randomness=system_randomness(),
             redis_url=settings.redis_url.get_secret_value() if settings.redis_url else None,
             exposure=settings.exposure,
+            retention=settings.retention,
             leadership=leadership,
         )
         api = assemble(around)
@@ -137,12 +138,17 @@ def main() -> int:
     try:
         settings = Settings()
     except ValidationError as error:
-        faults = "; ".join(f"{_variable(one['loc'])}: {one['msg']}" for one in error.errors())
+        faults = "; ".join(_fault(one["loc"], one["msg"]) for one in error.errors())
         print(f"picshapes-api: wrong settings: {faults}", file=sys.stderr)  # noqa: T201 - as above
         return WRONG_SETTINGS
     logs.configure("api", form=settings.log_format, level=settings.log_level)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_main(settings))
+
+
+def _fault(location: tuple[int | str, ...], words: str) -> str:
+    """Name the variable at fault; what several are at fault with names them itself."""
+    return f"{_variable(location)}: {words}" if location else words.removeprefix("Value error, ")
 
 
 def _variable(location: tuple[int | str, ...]) -> str:

@@ -1,14 +1,25 @@
-"""Reading stored pictures out of the object store."""
+"""Stored pictures: reading them, addressing them for others to read, removing old ones."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Final
+from datetime import datetime, timedelta
+from typing import Final, Literal
+from urllib.parse import urlsplit
 
 import obstore
 from obstore.exceptions import BaseError
-from obstore.store import ObjectStore, from_url
+from obstore.store import AzureStore, GCSStore, LocalStore, ObjectStore, S3Store, from_url
 
 CHUNK_BYTES: Final = 256 * 1024
+PAGE: Final = 1000
+"""Objects that are listed, and removed, at once."""
+SIGNED_S: Final = 300
+"""A signed address is good for so long; a download that has begun goes on."""
+GOOGLE: Final = "https://storage.googleapis.com"
+
+SigningStore = S3Store | GCSStore | AzureStore
+
+_FAULTS: Final = (BaseError, OSError)
 
 
 class InvalidStorageUrlError(ValueError):
@@ -32,14 +43,53 @@ class ByteRange:
 
 
 class PictureStore:
-    """The object store, read only."""
+    """The object store; `public_endpoint` is where clients reach it themselves, if they may."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, public_endpoint: str | None = None) -> None:
+        self._public: SigningStore | None = None
         try:
-            self._store: ObjectStore = from_url(url, mkdir=True) if url.startswith("file:") else from_url(url)
+            local = url.startswith("file:")
+            self._store: ObjectStore = (
+                LocalStore.from_url(url, mkdir=True, automatic_cleanup=True) if local else from_url(url)
+            )
+            if public_endpoint is not None:
+                self._public = _public_store(self._store, url, public_endpoint)
         except (BaseError, ValueError) as error:
+            if isinstance(error, InvalidStorageUrlError):
+                raise
             # The message may hold credentials out of the URL.
             raise InvalidStorageUrlError(f"PICSHAPES_STORAGE_URL can't be used: {type(error).__name__}") from error
+
+    @property
+    def is_public(self) -> bool:
+        """Whether clients reach the store themselves, so that it need not be read for them."""
+        return self._public is not None
+
+    async def signed_url(self, key: str, method: Literal["GET", "HEAD"]) -> str:
+        """Return an address of the object that needs no credentials, for one method and a short time."""
+        if self._public is None:
+            raise RuntimeError("the store has no public endpoint")
+        try:
+            return await obstore.sign_async(self._public, method, key, expires_in=timedelta(seconds=SIGNED_S))
+        except _FAULTS as error:
+            raise StorageUnavailableError(str(error)) from error
+
+    async def stored_before(self, moment: datetime) -> AsyncIterator[list[str]]:
+        """Yield the keys of objects stored before this time, in pages."""
+        try:
+            async for page in obstore.list(self._store, chunk_size=PAGE):
+                yield [one["path"] for one in page if one["last_modified"] < moment]
+        except _FAULTS as error:
+            raise StorageUnavailableError(str(error)) from error
+
+    async def remove(self, keys: list[str]) -> None:
+        """Delete objects; one that is gone already is no error, but may leave others for the next time."""
+        try:
+            await obstore.delete_async(self._store, keys)
+        except FileNotFoundError:
+            return
+        except _FAULTS as error:
+            raise StorageUnavailableError(str(error)) from error
 
     async def size(self, key: str) -> int:
         """Return the size of an object in bytes."""
@@ -47,7 +97,7 @@ class PictureStore:
             return int((await obstore.head_async(self._store, key))["size"])
         except FileNotFoundError as error:
             raise PictureGoneError(key) from error
-        except (BaseError, OSError) as error:
+        except _FAULTS as error:
             raise StorageUnavailableError(str(error)) from error
 
     async def read(self, key: str, part: ByteRange) -> AsyncIterator[bytes]:
@@ -58,5 +108,21 @@ class PictureStore:
                 yield bytes(chunk)
         except FileNotFoundError as error:
             raise PictureGoneError(key) from error
-        except (BaseError, OSError) as error:
+        except _FAULTS as error:
             raise StorageUnavailableError(str(error)) from error
+
+
+def _public_store(store: ObjectStore, url: str, endpoint: str) -> SigningStore:
+    """Return the store as clients reach it, good for signing only."""
+    parts = urlsplit(endpoint)
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.query:
+        raise InvalidStorageUrlError("PICSHAPES_STORAGE_PUBLIC_ENDPOINT is no http:// or https:// address")
+    if isinstance(store, GCSStore):
+        if endpoint.rstrip("/") != GOOGLE:
+            raise InvalidStorageUrlError(f"PICSHAPES_STORAGE_PUBLIC_ENDPOINT of Google Cloud Storage is {GOOGLE}")
+        return store
+    if isinstance(store, S3Store):
+        return S3Store.from_url(url, endpoint=endpoint.rstrip("/"))
+    if isinstance(store, AzureStore):
+        return AzureStore.from_url(url, endpoint=endpoint.rstrip("/"))
+    raise InvalidStorageUrlError("PICSHAPES_STORAGE_PUBLIC_ENDPOINT: this kind of store has no signed addresses")

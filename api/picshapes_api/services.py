@@ -10,6 +10,7 @@ from picshapes_api.cluster.placing import Placer
 from picshapes_api.cluster.waiting_line import WaitingLine
 from picshapes_api.cluster.worker_index import WorkerIndex
 from picshapes_api.core.forwarding import Network
+from picshapes_api.core.retention import Retention
 from picshapes_api.figures import JobFigures
 from picshapes_api.pictures import PictureStore
 from picshapes_api.storage.accounts import AccountStore
@@ -64,6 +65,7 @@ class Services:
     limiter: RateLimiter
     figures: JobFigures
     exposure: Exposure
+    retention: Retention
     stopping: bool = False
     """No more requests should come: `/readyz` fails."""
 

@@ -1,15 +1,17 @@
 """What the operator of an installation may set, all from the environment."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from picshapes_api.core.forwarding import Network
+from picshapes_api.core.retention import Retention
 from picshapes_api.services import Exposure
 
 Port = Annotated[int, Field(ge=0, le=65535)]
+Days = Annotated[int, Field(ge=1, le=36_500)]
 
 
 class Settings(BaseSettings):
@@ -26,6 +28,12 @@ class Settings(BaseSettings):
     namespace: str = "picshapes"
     catalogue: str = "demo"
     storage_url: str
+    storage_public_endpoint: str | None = None
+    """Where clients reach the object store themselves: then pictures are redirected to, not streamed."""
+    retention_days: Days | None = None
+    """Pictures older than this are removed; None: kept for ever."""
+    job_retention_days: Days | None = None
+    """Jobs that ended longer ago are forgotten, at least as late as their pictures; None: never."""
     database_url: SecretStr = Field(validation_alias=AliasChoices("DATABASE_URL"))
     redis_url: SecretStr | None = Field(default=None, validation_alias=AliasChoices("REDIS_URL"))
     bootstrap_file: Path | None = None
@@ -41,6 +49,18 @@ class Settings(BaseSettings):
     @classmethod
     def _separate(cls, value: object) -> object:
         return [one.strip() for one in value.split(",") if one.strip()] if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _jobs_outlive_pictures(self) -> Self:
+        jobs, results = self.job_retention_days, self.retention_days
+        if jobs is not None and (results is None or results > jobs):
+            raise ValueError("PICSHAPES_JOB_RETENTION_DAYS needs a PICSHAPES_RETENTION_DAYS that isn't larger")
+        return self
+
+    @property
+    def retention(self) -> Retention:
+        """How long pictures and jobs are kept."""
+        return Retention(self.retention_days, self.job_retention_days)
 
     @property
     def exposure(self) -> Exposure:

@@ -90,15 +90,18 @@ def facts_of(resource: Json, catalogue: Catalogue) -> JobFacts:
     return JobFacts(public_id(resource), spec, created or 0, outcome_of(status))
 
 
-def job_body(job: JobFacts, base_url: str) -> Json:
-    """Return the contract's `Job`; `base_url` is where this API is reached, without a slash at its end."""
+def job_body(job: JobFacts, base_url: str, *, expired: bool = False) -> Json:
+    """Return the contract's `Job`; `base_url` is where this API is reached, without a slash at its end.
+
+    The address of an `expired` picture is absent: nothing is there any more.
+    """
     spec, outcome = job.spec, job.outcome
     body: dict[str, Any] = {"id": job.id, "status": outcome.status, "prompt": spec["prompt"]}
     if spec.get("negativePrompt"):
         body["negative_prompt"] = spec["negativePrompt"]
     for field in ("model", "tier", "width", "height", "steps", "seed"):
         body[field] = spec[field]
-    if outcome.status == "completed":
+    if outcome.status == "completed" and not expired:
         body["result_url"] = result_url(job, base_url)
     elif outcome.status == "failed":
         body["error_msg"] = sentence(outcome.failure)

@@ -7,7 +7,7 @@ from sanic import Blueprint, HTTPResponse, Request
 from picshapes_api import submitting
 from picshapes_api.core.account_requests import cursor_of, read_page, read_status
 from picshapes_api.core.accounts import Account
-from picshapes_api.core.errors import JobFailedError, JobNotFoundError
+from picshapes_api.core.errors import JobFailedError, JobNotFoundError, ResultExpiredError
 from picshapes_api.core.failures import sentence
 from picshapes_api.core.ids import is_id
 from picshapes_api.core.job_view import JobFacts, job_body, result_url
@@ -27,7 +27,7 @@ async def submit(request: Request, account: Account) -> HTTPResponse:
     services = services_of(request)
     accepted = await submitting.submit(services, account, request.body, request.headers.get("idempotency-key"))
     if accepted.replayed:
-        body = job_body(await find_job(services, accepted.job.facts.id), base_url(request))
+        body = body_of(services, await find_job(services, accepted.job.facts.id), base_url(request))
         return json_answer(body, 201, {"Idempotent-Replayed": "true"})
     return json_answer(job_body(accepted.job.facts, base_url(request)), 201)
 
@@ -37,10 +37,10 @@ async def submit(request: Request, account: Account) -> HTTPResponse:
 async def list_own(request: Request, account: Account) -> HTTPResponse:
     """Show a page of the user's jobs, newest first."""
     query = query_of(request)
-    page, status = read_page(query), read_status(query)
-    jobs = await services_of(request).jobs.list_of(account.id, page, status, query.get("model"))
+    page, status, services = read_page(query), read_status(query), services_of(request)
+    jobs = await services.jobs.list_of(account.id, page, status, query.get("model"))
     base = base_url(request)
-    body: dict[str, Any] = {"jobs": [job_body(job.facts, base) for job in jobs]}
+    body: dict[str, Any] = {"jobs": [body_of(services, job.facts, base) for job in jobs]}
     if len(jobs) == page.limit:
         last = jobs[-1].facts
         body["next_cursor"] = cursor_of(last.created_at_ms, last.id)
@@ -58,7 +58,7 @@ async def cancel(request: Request, account: Account, job_id: str) -> HTTPRespons
     if not row.closed:
         await services.jobs.request_cancel(job_id)
         await services.placer.cancel_soon(job_id)
-    return json_answer(job_body(await find_job(services, job_id), base_url(request)))
+    return json_answer(body_of(services, await find_job(services, job_id), base_url(request)))
 
 
 @routes.get("/<job_id:str>")
@@ -69,10 +69,10 @@ async def show(request: Request, job_id: str) -> HTTPResponse:
     base = base_url(request)
     cached = services.cache.get(job_id)
     if cached is None:
-        return json_answer(job_body(await find_job(services, job_id), base))
+        return json_answer(body_of(services, await find_job(services, job_id), base))
     if cached.body is None or cached.body_base != base:
-        body = encode(job_body(await find_job(services, job_id), base))
-        if not cached.may_keep_body:
+        body = encode(body_of(services, await find_job(services, job_id), base))
+        if not cached.may_keep_body or (cached.ended and services.retention.result_days):
             return HTTPResponse(body, 200, None, JSON_TYPE)
         cached.body, cached.body_base = body, base
     return HTTPResponse(cached.body, 200, None, JSON_TYPE)
@@ -82,13 +82,21 @@ async def show(request: Request, job_id: str) -> HTTPResponse:
 @for_everyone
 async def show_result(request: Request, job_id: str) -> HTTPResponse:
     """Answer with the picture's address once there is one."""
-    job = await find_job(services_of(request), job_id)
+    services = services_of(request)
+    job = await find_job(services, job_id)
     if job.outcome.status == "completed":
+        if services.retention.has_expired(job.outcome, services.now_ms()):
+            raise ResultExpiredError
         return json_answer({"result_url": result_url(job, base_url(request))})
     if job.outcome.status == "failed":
         raise JobFailedError(sentence(job.outcome.failure))
     body = {"status": job.outcome.status, "message": "Job is not completed yet"}
     return json_answer(body, 202, {"Retry-After": POLL_AFTER_S})
+
+
+def body_of(services: Services, job: JobFacts, base: str) -> dict[str, Any]:
+    """Return the contract's `Job` as it is now."""
+    return job_body(job, base, expired=services.retention.has_expired(job.outcome, services.now_ms()))
 
 
 async def find_job(services: Services, job_id: str) -> JobFacts:

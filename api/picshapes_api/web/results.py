@@ -1,4 +1,4 @@
-"""Pictures over HTTP, streamed from the object store."""
+"""Pictures over HTTP: streamed from the object store, or where clients reach it themselves, redirected to it."""
 
 from sanic import Blueprint, HTTPResponse, Request
 
@@ -34,9 +34,20 @@ async def fetch(request: Request, file_name: str) -> HTTPResponse | None:
         return HTTPResponse(None, 304, headers)
     key = object_key(job.id, job.outcome.attempt, job.output_format)
     try:
+        if services_of(request).pictures.is_public:
+            return await _redirect(request, key)
         return await _send(request, key, headers, CONTENT_TYPES[job.output_format])
     except PictureGoneError:
         raise ResultExpiredError from None
+
+
+async def _redirect(request: Request, key: str) -> HTTPResponse:
+    """Lead to the object itself, if it is there: the store's own answer for a missing one is no answer of ours."""
+    pictures = services_of(request).pictures
+    await pictures.size(key)
+    location = await pictures.signed_url(key, "HEAD" if request.method == "HEAD" else "GET")
+    headers = {"Location": location, "Cache-Control": "no-store", "Access-Control-Allow-Origin": "*"}
+    return HTTPResponse(None, 307, headers)
 
 
 async def _send(request: Request, key: str, headers: dict[str, str], content_type: str) -> HTTPResponse | None:
@@ -67,10 +78,13 @@ async def _send(request: Request, key: str, headers: dict[str, str], content_typ
 
 async def _completed_job(request: Request, file_name: str) -> JobFacts:
     job_id, _, _ = file_name.partition(".")
+    services = services_of(request)
     try:
-        job = await find_job(services_of(request), job_id)
+        job = await find_job(services, job_id)
     except JobNotFoundError:
         raise ResultNotFoundError from None
     if job.outcome.status != "completed" or file_name != job.file_name:
         raise ResultNotFoundError
+    if services.retention.has_expired(job.outcome, services.now_ms()):
+        raise ResultExpiredError
     return job
