@@ -6,6 +6,7 @@ weights, `demo` points the same two model ids at the tiny weights that PicShapes
 
 import hashlib
 import math
+from functools import cached_property
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
@@ -51,7 +52,7 @@ class Weights(_Entry):
             raise ValueError(f"repo {self.repo} needs a pinned revision")
         return self
 
-    @property
+    @cached_property
     def revision_id(self) -> str:
         """What a worker's weights label says: 12 hexadecimal digits of the source's hash."""
         source = "\n".join(f"{k}={v}" for k, v in sorted(self.model_dump(exclude_none=True).items()))

@@ -37,6 +37,8 @@ class Fleet:
         self._grace_from = 0.0
         self._touched: set[str] = set()
         """Workers of which something was seen since `seen` was last read."""
+        self._stale_then: set[str] = set()
+        """Workers whose lease had run out when all were last looked at."""
 
     @property
     def synced(self) -> bool:
@@ -107,12 +109,15 @@ class Fleet:
             self._touched.add(name)
 
     def seen(self, monotonic: float, *, everything: bool) -> Iterator[tuple[str, Worker | None]]:
-        """Yield the workers of which something was seen since the last call, or all; None for one that is no more.
+        """Yield the workers that may have changed since the last call; None for one that is no more.
 
         Leases run out with nothing seen: now and then `everything` must be looked at.
         """
-        names = self._touched | self._pods.keys() if everything else self._touched
-        self._touched = set()
+        if everything:
+            stale = {name for name, seen in self._leases.items() if self._stale(seen, monotonic)}
+            self._touched |= stale ^ self._stale_then
+            self._stale_then = stale
+        names, self._touched = self._touched, set()
         for name in names:
             yield name, self._worker(name, monotonic)
 

@@ -155,6 +155,10 @@ class Queues:
         for level in levels:
             level.ranking.add(self._entry(owner, level.jobs[owner]))
 
+    def rank_of(self, owner: str) -> float:
+        """Return how much an owner has used, as last told."""
+        return self._ranks.get(owner, 0.0)
+
     def owners(self) -> list[str]:
         """Return all owners who have a job waiting."""
         return list(self._places)
@@ -184,7 +188,7 @@ class Queues:
         return Queue(demand, list(self._lines(self._queues[demand], count, rank_of_second)))
 
     def _entry(self, owner: str, jobs: _Jobs) -> tuple[float, float, JobId, str]:
-        return self._ranks.get(owner, 0.0), *jobs[0], owner
+        return self.rank_of(owner), *jobs[0], owner
 
     def _lines(self, queue: _Queue, count: int, rank_of_second: float) -> Iterator[Line]:
         # Of `count` claims none goes to an owner behind the first `count`: each of these has a job before theirs.

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from picshapes_crds.scheduling.demand import Demand, Worker
 from picshapes_crds.scheduling.fit import PLACES, Fit, fit
 from picshapes_operator.schedule import schedule
-from picshapes_operator.snapshot import Head, Line, Queue, Snapshot
+from picshapes_operator.snapshot import Claim, Head, Line, Queue, Snapshot
 
 MODELS = ["z-image-turbo", "flux-schnell"]
 SIZES_MIB = [15_360, 23_034, 24_564, 81_559]
@@ -20,6 +20,9 @@ demands = st.builds(
     profile=st.just("real"),
     min_vram_mib=st.sampled_from([8_000, 15_360, 15_361, 24_564, 50_000]),
 )
+
+
+heads_drawn = st.tuples(st.integers(0, 99).map(float), st.integers(0, 3).map(float), st.booleans())
 
 
 @st.composite
@@ -45,8 +48,8 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
         for owner, level in sorted(
             draw(st.sets(st.tuples(st.sampled_from("ab"), st.integers(-1, 1)), min_size=1))
         ):
-            ages = sorted(draw(st.lists(st.integers(0, 99), min_size=1, max_size=4)))
-            heads = [Head(f"q{number}{owner}{level}j{n}", float(age), 1.0) for n, age in enumerate(ages)]
+            drawn = sorted(draw(st.lists(heads_drawn, min_size=1, max_size=4)))
+            heads = [Head(f"q{number}{owner}{level}j{n}", *one) for n, one in enumerate(drawn)]
             lines.append(Line(level, owner, ranks[owner], heads))
         queues.append(Queue(demand, lines))
     return Snapshot(queues, workers)
@@ -54,6 +57,15 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
 
 def waiting_jobs(snapshot: Snapshot) -> dict[str, Demand]:
     return {head.job: queue.demand for queue in snapshot.queues for line in queue.lines for head in line.heads}
+
+
+def loads(snapshot: Snapshot, claims: list[Claim]) -> dict[str, int]:
+    """Return how many places of each worker are taken after the claims: a suspect takes all that are left."""
+    alone = {head.job for queue in snapshot.queues for line in queue.lines for head in line.heads if head.alone}
+    load = {worker.name: worker.held for worker in snapshot.workers}
+    for claim in claims:
+        load[claim.worker_name] = PLACES if claim.job in alone else load[claim.worker_name] + 1
+    return load
 
 
 @given(snapshots())
@@ -78,25 +90,49 @@ def test_no_job_is_claimed_twice(snapshot: Snapshot) -> None:
 @given(snapshots())
 def test_no_job_waits_beside_a_free_place_that_fits(snapshot: Snapshot) -> None:
     claims = schedule(snapshot)
-    taken = Counter(claim.worker_name for claim in claims)
+    load = loads(snapshot, claims)
     claimed = {claim.job for claim in claims}
     for job, demand in waiting_jobs(snapshot).items():
         for worker in snapshot.workers:
-            free = worker.held + taken[worker.name] < PLACES
+            free = load[worker.name] < PLACES
             assert job in claimed or not (free and fit(demand, worker) is Fit.FITS)
 
 
 @given(snapshots())
 def test_no_worker_waits_while_another_that_fits_has_a_second_job(snapshot: Snapshot) -> None:
     claims, demand = schedule(snapshot), waiting_jobs(snapshot)
-    taken = Counter(claim.worker_name for claim in claims)
-    load = {worker.name: worker.held + taken[worker.name] for worker in snapshot.workers}
+    held = {worker.name: worker.held for worker in snapshot.workers}
+    idle = {worker.name: worker for worker in snapshot.workers if worker.held == 0}
     for claim in claims:
-        if load[claim.worker_name] < PLACES:
-            continue
-        for worker in snapshot.workers:
-            last = [one.job for one in claims if one.worker_name == claim.worker_name][-1]
-            assert not (load[worker.name] == 0 and fit(demand[last], worker) is Fit.FITS)
+        if held[claim.worker_name] > 0:
+            assert not any(fit(demand[claim.job], worker) is Fit.FITS for worker in idle.values())
+        held[claim.worker_name] += 1
+        idle.pop(claim.worker_name, None)
+
+
+@given(snapshots())
+def test_nothing_is_claimed_behind_a_suspect(snapshot: Snapshot) -> None:
+    alone = {head.job for queue in snapshot.queues for line in queue.lines for head in line.heads if head.alone}
+    closed: set[str] = set()
+    for claim in schedule(snapshot):
+        assert claim.worker_name not in closed
+        if claim.job in alone:
+            closed.add(claim.worker_name)
+
+
+@given(snapshots())
+def test_no_owner_is_passed_by_a_lower_level_or_by_one_who_has_used_more(snapshot: Snapshot) -> None:
+    """The fairness bound: of two who wait for the same places, neither gets ahead by more than one job's cost."""
+    ranks = {line.owner: line.rank for queue in snapshot.queues for line in queue.lines}
+    waiting = {queue.demand: [(line, list(line.heads)) for line in queue.lines] for queue in snapshot.queues}
+    queue_of = waiting_jobs(snapshot)
+    for claim in schedule(snapshot):
+        lines = waiting[queue_of[claim.job]]
+        ((line, heads),) = [one for one in lines if any(head.job == claim.job for head in one[1])]
+        for other, left in lines:
+            assert not left or other.level <= line.level
+            assert not left or other.level < line.level or ranks[line.owner] <= ranks[other.owner]
+        ranks[line.owner] += heads.pop(0).cost
 
 
 @given(snapshots())
