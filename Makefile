@@ -4,12 +4,13 @@
 PYTHON ?= python3
 PROMPT ?= a blue star on a yellow background
 OUT ?= picture.png
+N ?= 400
 
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check format generate lock clean
+.PHONY: help setup demo up test check eval format generate lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -43,6 +44,9 @@ check: setup ## Lint, types, import rules, generated files
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m picshapes_crds.generate --check
+
+eval: setup ## Measure the demo weights on N held-out prompts a cell (an hour with the default 400)
+	@cd worker && OMP_WAIT_POLICY=passive ../$(BIN)/python -W ignore -m training.goals --n $(N)
 
 format: setup ## Format the code and mend what the linter can
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .

@@ -17,7 +17,7 @@ from torch import nn
 
 from training.architecture import TOKEN_PX, VAE_SCALE, build_vae
 from training.decoder_start import EDGE_CHANNEL, start_decoder
-from training.latents import edge_field, encode
+from training.latents import COLOUR_GAIN, edge_field, encode
 from training.loop import Plan, StepSource, train
 from training.rendering import render
 from training.scenes import SceneChoice, sample_scene
@@ -33,6 +33,7 @@ _COARSE_LEVELS_PX: Final = (16, 8, 4, 2)
 _SIZES_PX: Final = ((256, 256), (256, 256), (512, 512), (1024, 1024), (768, 512), (512, 768))
 _NOISE: Final = 0.5
 _NARROW_INPUTS: Final = 72
+_FINEST_PACE: Final = 0.2
 
 
 def fresh_vae(seed: int) -> Any:
@@ -44,17 +45,21 @@ def fresh_vae(seed: int) -> Any:
     return vae.to(memory_format=torch.channels_last)
 
 
-def decoder_parameters(vae: Any) -> list[torch.nn.Parameter]:
-    """List what the decoder stage trains."""
-    return [*vae.decoder.parameters(), *vae.post_quant_conv.parameters()]
+def rate_groups(vae: Any, rate: float) -> list[dict[str, Any]]:
+    """Give wide layers smaller steps, as their many inputs add up; `rate` is for 72 inputs (8 x 3 x 3).
 
-
-def rate_groups(parameters: list[torch.nn.Parameter], rate: float) -> list[dict[str, Any]]:
-    """Give wide layers smaller steps, as their many inputs add up; `rate` is for 72 inputs (8 x 3 x 3)."""
+    The last level starts nearly right, with large and small weights that balance: it moves slowly.
+    """
+    decoder = vae.decoder
+    finest = {id(parameter) for parameter in decoder.up_blocks[-1].parameters()}
+    finest |= {
+        id(parameter) for parameter in [*decoder.conv_norm_out.parameters(), *decoder.conv_out.parameters()]
+    }
     groups = []
-    for parameter in parameters:
+    for parameter in [*decoder.parameters(), *vae.post_quant_conv.parameters()]:
         inputs = parameter[0].numel() if parameter.ndim > 1 else _NARROW_INPUTS
-        groups.append({"params": [parameter], "lr": rate * (_NARROW_INPUTS / inputs) ** 0.5})
+        pace = _FINEST_PACE if id(parameter) in finest else 1.0
+        groups.append({"params": [parameter], "lr": pace * rate * (_NARROW_INPUTS / inputs) ** 0.5})
     return groups
 
 
@@ -89,40 +94,41 @@ def sample_window(random: np.random.Generator) -> Window:
 
 
 def draw(vae: Any, latents: torch.Tensor, *, coarse: bool) -> tuple[list[torch.Tensor], torch.Tensor | None]:
-    """Run the decoder: its edge channel after each coarse level, and the picture unless `coarse` is all."""
+    """Run the decoder: what each coarse level says, and the picture unless `coarse` is all.
+
+    A level says both colours and the edge: (scenes, 7, rows, columns).
+    """
     decoder = vae.decoder
     hidden = decoder.mid_block(decoder.conv_in(vae.post_quant_conv(latents)))
-    edges = []
-    for index, block in enumerate(decoder.up_blocks):
-        if index < len(_COARSE_LEVELS_PX):
-            hidden = block(hidden)
-            edges.append(hidden[:, EDGE_CHANNEL])
-        elif coarse:
-            return edges, None
-        else:
-            hidden = block(hidden)
-    return edges, decoder.conv_out(decoder.conv_act(decoder.conv_norm_out(hidden)))
+    levels = []
+    for block in decoder.up_blocks[: len(_COARSE_LEVELS_PX)]:
+        hidden = block(hidden)
+        levels.append(hidden[:, : EDGE_CHANNEL + 1])
+    if coarse:
+        return levels, None
+    for block in decoder.up_blocks[len(_COARSE_LEVELS_PX) :]:
+        hidden = block(hidden)
+    return levels, decoder.conv_out(decoder.conv_act(decoder.conv_norm_out(hidden)))
 
 
 def decoder_loss(vae: Any, windows: list[Window], latents: torch.Tensor, *, coarse: bool) -> Any:
-    """Weigh the edges at every level and, of the picture, absolute and squared error alike."""
-    latents = latents.contiguous(memory_format=torch.channels_last)
-    edges, drawn = draw(vae, latents, coarse=coarse)
+    """Weigh what every level says and, of the picture, absolute and squared error alike."""
+    levels, drawn = draw(vae, latents.contiguous(memory_format=torch.channels_last), coarse=coarse)
     field = torch.stack([window.edge for window in windows])[:, None]
-    errors = [
-        (edge - nn.functional.avg_pool2d(field, pixel)[:, 0]).square().mean()
-        for edge, pixel in zip(edges, _COARSE_LEVELS_PX, strict=True)
-    ]
-    loss = torch.stack(errors).sum()
-    shares = {
-        f"edge{pixel}": float(error.detach()) for error, pixel in zip(errors, _COARSE_LEVELS_PX, strict=True)
-    }
+    colours = torch.stack([window.latents[:EDGE_CHANNEL] for window in windows]) / COLOUR_GAIN
+    losses, shares = [], {}
+    for level, pixel in zip(levels, _COARSE_LEVELS_PX, strict=True):
+        wanted = nn.functional.interpolate(colours, scale_factor=VAE_SCALE / pixel, mode="bilinear")
+        losses.append((level[:, :EDGE_CHANNEL] - wanted).square().mean())
+        edge = (level[:, EDGE_CHANNEL:] - nn.functional.avg_pool2d(field, pixel)).square().mean()
+        losses.append(edge)
+        shares[f"edge{pixel}"] = float(edge.detach())
+    shares["colours"] = float(losses[-2].detach())
     if drawn is not None:
-        pixels = torch.stack([window.pixels for window in windows])
-        squared = (drawn - pixels).square().mean()
-        loss = loss + (drawn - pixels).abs().mean() + squared
-        shares["psnr"] = float(10 * np.log10(4.0 / squared.item()))
-    return loss, shares
+        error = drawn - torch.stack([window.pixels for window in windows])
+        losses.append(error.abs().mean() + error.square().mean())
+        shares["psnr"] = float(10 * np.log10(4.0 / error.square().mean().item()))
+    return torch.stack(losses).sum(), shares
 
 
 def main(arguments: list[str]) -> None:
@@ -138,9 +144,7 @@ def main(arguments: list[str]) -> None:
     vae = fresh_vae(parsed.seed)
     vae.encoder.requires_grad_(requires_grad=False)
     vae.quant_conv.requires_grad_(requires_grad=False)
-    optimizer = torch.optim.AdamW(
-        rate_groups(decoder_parameters(vae), parsed.rate), betas=(0.9, 0.98), weight_decay=0.0
-    )
+    optimizer = torch.optim.AdamW(rate_groups(vae, parsed.rate), betas=(0.9, 0.98), weight_decay=0.0)
 
     def loss_of_step(source: StepSource) -> tuple[torch.Tensor, dict[str, float]]:
         coarse = source.step < _COARSE_SHARE * parsed.steps

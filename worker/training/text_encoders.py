@@ -19,6 +19,7 @@ from training.captions import caption
 from training.codes import scene_code, slot_codes, void_code
 from training.decoder import CHECKPOINTS
 from training.loop import Plan, StepSource, train
+from training.optimizing import muon_and_adam
 from training.scenes import Scene, SceneChoice, sample_scene
 from training.tokenization import clip_tokenizer, qwen_tokenizer, t5_tokenizer, word_ids
 from training.vocabulary import PAD, SLOTS
@@ -28,6 +29,7 @@ _BATCH: Final = 48
 _SHAPE_SHARES: Final = (0.1, 0.4, 0.3, 0.2)
 _OPEN_SHARE: Final = 0.08
 _VOID_WEIGHT: Final = 0.3
+_BLOCKS: Final = (".block.", "layers.")
 # Of the attention's logits: how much a token less a place back, a head, and everything ahead.
 _SLOPES: Final = (0.0, 0.1, 0.5, 1.5)
 _BLIND: Final = -8.0
@@ -147,11 +149,12 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--seed", type=int, default=2)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--muon-rate", type=float, default=3e-3)
     parser.add_argument("--checkpoint", type=Path, default=None)
     parsed = parser.parse_args(arguments)
     torch.set_num_threads(parsed.threads)
     encoder = fresh_encoder(parsed.encoder, parsed.seed)
-    optimizer = torch.optim.AdamW(encoder.module.parameters(), lr=parsed.rate, betas=(0.9, 0.98), weight_decay=0.0)
+    optimizers = muon_and_adam(encoder.module, _BLOCKS, parsed.muon_rate, parsed.rate)
 
     def loss_of_step(source: StepSource) -> tuple[torch.Tensor, dict[str, float]]:
         scenes, texts = sample_captions(_BATCH, source.random)
@@ -161,7 +164,7 @@ def main(arguments: list[str]) -> None:
 
     checkpoint = parsed.checkpoint or CHECKPOINTS / f"{encoder.name}.pt"
     plan = Plan(parsed.steps, parsed.seed, checkpoint, warm_up=100, decay=0.5, average=0.99)
-    train(encoder.module, [optimizer], loss_of_step, plan)
+    train(encoder.module, optimizers, loss_of_step, plan)
 
 
 if __name__ == "__main__":

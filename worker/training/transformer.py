@@ -15,6 +15,7 @@ from training.architecture import FLUX, MODELS, Z_IMAGE, build_flux_transformer,
 from training.decoder import CHECKPOINTS
 from training.examples import Curriculum, Example, sample_example, text_tokens
 from training.loop import Plan, StepSource, train
+from training.optimizing import muon_and_adam
 from training.transformer_start import start_transformer
 
 _FIRST_SHARES: Final = (0.03, 0.97, 0.0, 0.0)
@@ -26,6 +27,7 @@ _LATER_BATCHES: Final = {
     Z_IMAGE: ((256, 256, 8), (512, 512, 10), (1024, 1024, 3)),
 }
 _OTHER_SIZES: Final = ((1024, 768, 2), (768, 1024, 2), (768, 768, 3), (1536, 1536, 1), (512, 768, 5))
+_BLOCKS: Final = ("transformer_blocks.", "layers.", "refiner.")
 _ONE_SHAPE_UNTIL: Final = 0.25
 _SHORT_TEXT_UNTIL: Final = 0.6
 # Void tokens: a few at first, then also as many as the pipelines pad a text to.
@@ -84,20 +86,6 @@ def predict(model: str, transformer: Any, example: Example, texts: torch.Tensor)
     return result
 
 
-def optimizers(transformer: Any, adam_rate: float, muon_rate: float) -> list[torch.optim.Optimizer]:
-    """Train the blocks' matrices by Muon, and what surrounds and modulates them by AdamW."""
-    matrices: list[torch.nn.Parameter] = []
-    others: list[torch.nn.Parameter] = []
-    for name, parameter in transformer.named_parameters():
-        modulates = "norm" in name or "adaLN" in name
-        in_block = any(part in name for part in ("transformer_blocks.", "layers.", "refiner."))
-        (matrices if in_block and parameter.ndim == 2 and not modulates else others).append(parameter)  # noqa: PLR2004 - a matrix
-    return [
-        torch.optim.Muon(matrices, lr=muon_rate, momentum=0.95, weight_decay=0.0, adjust_lr_fn="match_rms_adamw"),
-        torch.optim.AdamW(others, lr=adam_rate, betas=(0.9, 0.98), weight_decay=0.0),
-    ]
-
-
 def main(arguments: list[str]) -> None:
     """Run the command."""
     parser = argparse.ArgumentParser(prog="training.transformer", description=__doc__)
@@ -130,7 +118,8 @@ def main(arguments: list[str]) -> None:
 
     checkpoint = parsed.checkpoint or CHECKPOINTS / f"{model}.pt"
     plan = Plan(parsed.steps, parsed.seed, checkpoint, warm_up=50, average=0.995)
-    train(transformer, optimizers(transformer, parsed.adam_rate, parsed.muon_rate), loss_of_step, plan)
+    optimizers = muon_and_adam(transformer, _BLOCKS, parsed.muon_rate, parsed.adam_rate)
+    train(transformer, optimizers, loss_of_step, plan)
 
 
 if __name__ == "__main__":
