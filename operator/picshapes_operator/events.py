@@ -78,6 +78,10 @@ class Events:
         except asyncio.QueueFull:
             self._metrics.events.labels("dropped").inc()
 
+    async def told(self) -> None:
+        """Wait until every Event that was queued has been written, or could not be."""
+        await self._queue.join()
+
     async def run(self) -> None:
         """Write the Events, for ever."""
         while True:
@@ -92,4 +96,5 @@ class Events:
             else:
                 outcome = "written"
             self._metrics.events.labels(outcome).inc()
+            self._queue.task_done()
             await self._clock.sleep(PAUSE_S)

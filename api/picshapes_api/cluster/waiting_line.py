@@ -25,6 +25,7 @@ from picshapes_crds.scheduling.costs import Rates, tier_weight
 from picshapes_crds.scheduling.demand import Worker, demand_of
 from picshapes_crds.scheduling.explain import Line, Rivals, Wait, explain, positions, rivals_of
 from picshapes_crds.scheduling.fair_share import Usage
+from picshapes_crds.scheduling.suspicion import is_suspect, rests_until
 from picshapes_crds.scheduling.turns import Ticket
 
 KEPT_S: Final = 1.0
@@ -60,6 +61,7 @@ class _Reading:
     """What one reading has gathered so far."""
 
     catalogue: Catalogue
+    now: datetime
     usage: Usage
     rates: Rates = field(default_factory=Rates)
     waiting: list[tuple[GenerationJob, Resolved]] = field(default_factory=list)
@@ -74,8 +76,8 @@ class _Reading:
             self.held[job.status.worker_name or ""] += 1
             self.running.append(job)
         elif job.status.phase is Phase.PENDING and not job.spec.cancel_requested:
-            resolved = resolve(job.spec, self.catalogue)
-            if not isinstance(resolved, Refusal):
+            resolved, rests = resolve(job.spec, self.catalogue), rests_until(job)
+            if not isinstance(resolved, Refusal) and not (rests and rests > self.now):
                 self.waiting.append((job, resolved))
                 self.owners.add(_owner(job))
 
@@ -103,6 +105,7 @@ class _Reading:
                 owner=_owner(job),
                 created_s=job.metadata.creation_timestamp.timestamp(),
                 cost_s=self._cost_s(job, resolved),
+                alone=is_suspect(job),
             )
             for job, resolved in self.waiting
         }
@@ -133,8 +136,8 @@ class WaitingLine:
 
     async def _read(self) -> tuple[Seen, float]:
         """Read the cache, and say how much of the processor's time that took."""
-        now_s, took_s = self._clock.now().timestamp(), 0.0
-        reading = _Reading(self._catalogue, Usage(now_s))
+        now, took_s = self._clock.now(), 0.0
+        reading = _Reading(self._catalogue, now, Usage(now.timestamp()))
         jobs = list(self._cache.all().values())
         live, ended = [job for job in jobs if not job.ended], [job for job in jobs if job.ended]
         parsed: dict[str, tuple[CachedJob, GenerationJob | None]] = {}
@@ -155,7 +158,7 @@ class WaitingLine:
                 reading.count(cached.resource)
             took_s += time.perf_counter() - began
             await asyncio.sleep(0)  # as above
-        return Seen(reading.line(now_s), reading.held), took_s
+        return Seen(reading.line(now.timestamp()), reading.held), took_s
 
 
 def _owner(job: GenerationJob) -> str:

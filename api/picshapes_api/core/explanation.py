@@ -4,10 +4,11 @@ It is shown to everyone who knows the job's id, so it counts workers and never n
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from picshapes_api.core.failures import sentence
-from picshapes_api.core.job_view import JobFacts
+from picshapes_api.core.job_view import JobFacts, milliseconds_of, timestamp
 from picshapes_crds.cluster import Json
 from picshapes_crds.phases import ConditionType, Reason
 from picshapes_crds.resolve import Refusal
@@ -38,8 +39,8 @@ class Known:
 
     resource: Json | None
     """As in the watch cache; None when there is none."""
-    wait: Wait | Refusal | None
-    """Of a job that waits in line, or that the catalogue refuses."""
+    wait: Wait | Refusal | datetime | None
+    """Of a job that waits in line, that the catalogue refuses, or that rests until then."""
 
 
 def explanation_body(job: JobFacts, known: Known) -> Json:
@@ -74,6 +75,9 @@ def _reason(job: JobFacts, known: Known) -> tuple[str, str]:
         return known.wait.reason.value, known.wait.message
     if isinstance(known.wait, Wait):
         return known.wait.why.reason.value, known.wait.why.message
+    if isinstance(known.wait, datetime):
+        until = timestamp(milliseconds_of(known.wait))
+        return Reason.WORKER_LOST.value, f"workers were lost that held it: it is tried again after {until}"
     return NOT_SEEN, "it has just begun to wait: ask again"
 
 

@@ -1,5 +1,7 @@
 """Why a job is where it is, over HTTP."""
 
+from datetime import datetime
+
 from sanic import Blueprint, HTTPResponse, Request
 
 from picshapes_api.cluster.waiting_line import parse
@@ -10,6 +12,7 @@ from picshapes_api.web.authentication import for_everyone
 from picshapes_api.web.jobs import find_job
 from picshapes_crds.resolve import Refusal, resolve
 from picshapes_crds.scheduling.explain import Wait
+from picshapes_crds.scheduling.suspicion import rests_until
 
 routes = Blueprint("explain", url_prefix="/api/v1/jobs")
 
@@ -25,7 +28,7 @@ async def explain_job(request: Request, job_id: str) -> HTTPResponse:
     return json_answer(explanation_body(job, Known(cached.resource if cached else None, wait)))
 
 
-async def _wait(services: Services, job_id: str) -> Wait | Refusal | None:
+async def _wait(services: Services, job_id: str) -> Wait | Refusal | datetime | None:
     seen = await services.line.seen()
     cached = services.cache.get(job_id)
     if cached is None:
@@ -34,5 +37,7 @@ async def _wait(services: Services, job_id: str) -> Wait | Refusal | None:
     if wait is not None:
         return wait
     job = parse(cached.resource)
-    refused = resolve(job.spec, services.catalogue) if job else None
-    return refused if isinstance(refused, Refusal) else None
+    if job is None:
+        return None
+    refused = resolve(job.spec, services.catalogue)
+    return refused if isinstance(refused, Refusal) else rests_until(job)

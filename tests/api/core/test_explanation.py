@@ -1,5 +1,6 @@
 """What the explanation of a job says, and what it keeps to itself."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -65,6 +66,12 @@ def test_what_the_operator_wrote_is_shown_without_the_names_of_pods() -> None:
             Known(resource(), Refusal(Reason.UNKNOWN_MODEL, "unknown model x; known: y")),
             "UnknownModel",
             "unknown model x; known: y",
+        ),
+        (
+            job("pending"),
+            Known(resource(), datetime(2026, 1, 1, 12, 0, 10, tzinfo=UTC)),
+            "WorkerLost",
+            "it is tried again after 2026-01-01T12:00:10.000Z",
         ),
         (job("claimed"), Known(resource(workerName="w"), None), "Claimed", "a worker has taken it"),
         (job("processing"), Known(resource(progress="3/8"), None), "Processing", "3/8 steps are done"),

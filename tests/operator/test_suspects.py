@@ -1,0 +1,82 @@
+"""Jobs whose workers were lost: how long they rest, and what the operator keeps from them."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from picshapes_crds.catalogue import Catalogue
+from picshapes_crds.resource import GenerationJob
+from picshapes_crds.scheduling.suspicion import rest_s, rests_until
+from picshapes_operator.state import ClusterState
+
+from .test_state import CLAIMED, NOW, RESOLVED, FixedClock, job, state, waiting
+
+LOST = {
+    "type": "Scheduled",
+    "status": "False",
+    "reason": "WorkerLost",
+    "message": "worker w was lost: its pod has ended; tried again in 10 s",
+    "lastTransitionTime": "2026-01-01T12:00:00Z",
+}
+
+
+def requeued(workers_lost: int, **condition: Any) -> dict[str, Any]:
+    status = {"phase": "Pending", "attempt": 2, "workersLost": workers_lost, "conditions": [LOST | condition]}
+    return job("suspect", 5, status)
+
+
+@pytest.mark.parametrize(("lost", "seconds"), [(0, 0), (1, 0), (2, 10), (3, 20), (4, 40), (7, 300), (99, 300)])
+def test_a_job_rests_ever_longer(lost: int, seconds: float) -> None:
+    assert rest_s(lost) == seconds
+
+
+def test_the_first_loss_is_tried_again_at_once() -> None:
+    assert rests_until(GenerationJob.parse(requeued(1))) is None
+
+
+def test_a_resting_job_is_queued_once_it_has_rested() -> None:
+    clock = FixedClock()
+    seen = ClusterState(Catalogue.load("demo"), clock)
+    seen.observe_job(requeued(2))
+    assert waiting(seen) == []
+    clock.moment = NOW + timedelta(seconds=5)
+    seen.open_snapshot(1)
+    assert waiting(seen) == ["suspect"]
+
+
+def test_a_job_that_was_told_another_reason_since_has_rested() -> None:
+    seen = state()
+    seen.observe_job(requeued(2, reason="WaitingForWorkers"))
+    assert waiting(seen) == ["suspect"]
+
+
+def test_a_cancelled_job_does_not_wake() -> None:
+    clock = FixedClock()
+    seen = ClusterState(Catalogue.load("demo"), clock)
+    seen.observe_job(requeued(2))
+    seen.observe_job(requeued(2) | job("suspect", 6, requeued(2)["status"], cancelRequested=True))
+    clock.moment = NOW + timedelta(seconds=60)
+    seen.open_snapshot(1)
+    assert waiting(seen) == []
+    assert seen.urgent == {"suspect"}
+
+
+def test_a_suspect_takes_all_places_of_its_worker() -> None:
+    seen = state()
+    seen.observe_job(job("suspect", 1, CLAIMED | {"resolved": RESOLVED, "workersLost": 1}))
+    assert seen.roster._held == {"id1": 2}
+    seen.forget_job("suspect")
+    assert seen.roster._held == {}
+
+
+def test_the_first_job_of_a_worker_is_the_one_that_runs_else_the_oldest_claim() -> None:
+    seen = state()
+    for uid, second in (("older", 1), ("younger", 2)):
+        held = CLAIMED | {"resolved": RESOLVED, "claimedAt": f"2026-01-01T12:00:0{second}Z"}
+        seen.observe_job(job(uid, second, held))
+    assert seen.first_held("id1") == "older"
+    running = CLAIMED | {"phase": "Processing", "resolved": RESOLVED, "claimedAt": "2026-01-01T12:00:02Z"}
+    seen.observe_job(job("younger", 3, running))
+    assert seen.first_held("id1") == "younger"
+    assert seen.first_held("other") is None

@@ -1,0 +1,66 @@
+"""What waiting jobs are told, with the workers as they are."""
+
+from datetime import timedelta
+from typing import Any
+
+from picshapes_crds.catalogue import Catalogue
+from picshapes_crds.scheduling.demand import Worker
+from picshapes_operator.state import ClusterState
+from picshapes_operator.told import Told
+
+from .test_state import NOW, FixedClock, job
+
+REVISION = Catalogue.load("demo").models["flux-schnell"].weights.revision_id
+
+
+def seen(*jobs: dict[str, Any]) -> ClusterState:
+    state = ClusterState(Catalogue.load("demo"), FixedClock())
+    for one in jobs:
+        state.observe_job(one)
+    return state
+
+
+def told(state: ClusterState, workers: list[Worker], after_s: float) -> dict[str, tuple[str, str]]:
+    for worker in workers:
+        state.waiting.queues.split_at(worker.vram_mib)
+    found = Told(state.waiting, workers, NOW + timedelta(seconds=after_s)).due(state.explanations, state.jobs)
+    return {uid: (why.reason.value, why.message) for uid, why in found}
+
+
+def busy(vram_mib: int) -> Worker:
+    return Worker("w", "i", vram_mib, "demo", {"flux-schnell": REVISION}, frozenset(), 2, accepting=True)
+
+
+def test_a_job_that_waits_its_turn_is_told_its_place_and_when_that_was() -> None:
+    state = seen(job("first", 1, owner="a"), job("second", 2, owner="a"))
+    found = told(state, [busy(24_564)], 10)
+    need = "needs 0.6 GiB and flux-schnell; 1 worker can run it and all are busy"
+    assert found == {
+        "first": ("WaitingForWorkers", f"{need}; now 1 of 2 in line (2026-01-01T12:00:15.000Z)"),
+        "second": ("WaitingForWorkers", f"{need}; now 2 of 2 in line (2026-01-01T12:00:15.000Z)"),
+    }
+
+
+def test_jobs_of_one_queue_are_told_their_own_needs() -> None:
+    state = seen(job("small", 1, width=64, height=64), job("large", 2))
+    found = told(state, [busy(64)], 2)
+    assert {uid: message.partition(" and ")[0] for uid, (_, message) in found.items()} == {
+        "small": "needs 0.3 GiB",
+        "large": "needs 0.6 GiB",
+    }
+
+
+def test_a_job_that_the_catalogue_refuses_is_told_why() -> None:
+    state = seen(job("a", 1, model="dall-e"))
+    message = "unknown model dall-e; known: flux-schnell, z-image-turbo"
+    assert told(state, [], 2) == {"a": ("UnknownModel", message)}
+
+
+def test_a_resting_job_keeps_the_reason_that_it_rests_for() -> None:
+    lost = {"type": "Scheduled", "status": "False", "reason": "WorkerLost", "message": "tried again in 20 s"}
+    conditions = [lost | {"lastTransitionTime": "2026-01-01T12:00:00Z"}]
+    state = seen(job("a", 1, {"phase": "Pending", "attempt": 2, "workersLost": 3, "conditions": conditions}))
+    assert told(state, [], 2) == {}
+    for uid in state.waiting.wake(NOW + timedelta(seconds=20)):
+        state.explanations.waits(uid, NOW.timestamp() + 20)
+    assert told(state, [], 22)["a"][0] == "NoWorkerFits"
