@@ -1,5 +1,8 @@
 """What the API does while the API server, the database or the mirror is away, and when it comes back."""
 
+import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +14,8 @@ import pytest_asyncio
 
 from picshapes_api.assembly import Surroundings
 from picshapes_api.core.accounts import Role
-from picshapes_api.storage.database import Database
+from picshapes_api.storage.accounts import AccountStore, NewUser
+from picshapes_api.storage.database import Database, DatabaseUnavailableError
 from picshapes_api.storage.url import parse
 from picshapes_crds.clock import SystemClock
 from picshapes_crds.cluster import JOBS, InvalidError, NotFoundError, UnavailableError
@@ -178,6 +182,25 @@ async def test_without_the_database_the_answer_is_503_and_the_process_not_ready_
         await submit(http, caller)
         assert await credits_of(http, caller) == 3
     await database.close()
+
+
+async def test_a_connection_that_hangs_is_given_up_and_keeps_no_place_in_the_pool(
+    own_postgres: servers.Postgres,
+) -> None:
+    url = await own_postgres.new_database()
+    database = await Database.connect(parse(f"{url}?maxsize=1&command_timeout=1"))
+    accounts = AccountStore(database, lambda: 0)
+    one, two = (NewUser(f"{name}@example.com", Role.USER, 0, f"uk_{name * 43}") for name in "ab")
+    async with asyncio.timeout(60):
+        await accounts.create(one)
+        row = await database.fetch_one("SELECT pg_backend_pid() AS pid")
+        assert row is not None
+        os.kill(row["pid"], signal.SIGSTOP)
+        with pytest.raises(DatabaseUnavailableError):
+            await accounts.create(two)
+        os.kill(row["pid"], signal.SIGCONT)
+        await accounts.create(two)
+        await database.close()
 
 
 async def test_of_two_processes_one_mirrors_and_the_other_takes_over(

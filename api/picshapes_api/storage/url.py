@@ -68,6 +68,7 @@ def parse(url: str) -> DatabaseUrl:
             raise InvalidDatabaseUrlError("DATABASE_URL for PostgreSQL is postgres://user:password@host:port/name")
         options = {"minsize": 1, "maxsize": POOL_SIZE, "command_timeout": COMMAND_TIMEOUT_S, "timeout": 10}
         postgres = expand_db_url(url.replace(f"{parts.scheme}://", "asyncpg://", 1))
+        postgres["engine"] = "picshapes_api.storage.postgres_engine"
         postgres["credentials"] = options | postgres["credentials"] | {"port": port or 5432}
         return DatabaseUrl(None, {"default": postgres})
     raise InvalidDatabaseUrlError(
