@@ -7,6 +7,7 @@ then: so a process can be killed just before a write, just after it, or so that 
 import asyncio
 import json
 import ssl
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, Self
@@ -110,6 +111,10 @@ class Gate:
         self._holds: list[Held] = []
         self.answered: list[tuple[str, str, int]] = []
         """Verb, job and HTTP status of every write of a job that was brought to the API server, in order."""
+        self.watches: Counter[str] = Counter()
+        """How often a watch was opened, by the resource's plural."""
+        self.closed = False
+        """Whether every request is turned away."""
 
     async def __aenter__(self) -> Self:
         trust = ssl.create_default_context(cadata=self._plane.ca_pem.decode())
@@ -160,9 +165,14 @@ class Gate:
         request = _Request(incoming.method, incoming.raw_path, headers, await incoming.read())
         verb, job = write_of(request.method, incoming.path, request.body)
         held = next((one for one in self._holds if one.verb == verb and one.free), None)
-        if incoming.method == "GET":
-            return await self._stream(incoming, request)
-        answer = await held.stand(request, job) if held else await self.ask(request)
+        answer = None
+        with suppress(aiohttp.ClientError):  # an API server that is away is away for the part as well
+            if self.closed:
+                pass
+            elif incoming.method == "GET":
+                return await self._stream(incoming, request)
+            else:
+                answer = await held.stand(request, job) if held else await self.ask(request)
         if answer is None:
             assert incoming.transport is not None
             incoming.transport.abort()
@@ -176,6 +186,8 @@ class Gate:
                 status=answer.status, headers={"Content-Type": answer.headers["Content-Type"]}
             )
             await response.prepare(incoming)
+            if incoming.query.get("watch"):
+                self.watches[incoming.path.rpartition("/")[2]] += 1
             with suppress(ConnectionResetError):  # who asked may be dead
                 async for chunk in answer.content.iter_any():
                     await response.write(chunk)

@@ -10,6 +10,7 @@ from typing import Final
 
 import httpx
 import pytest_asyncio
+from tests.integration.stack import until
 
 from picshapes_cli.controlplane.binaries import Binaries
 from picshapes_cli.controlplane.server import ControlPlane, ControlPlaneOptions
@@ -35,8 +36,6 @@ async def parts(plane: ControlPlane, tmp_path: Path) -> AsyncIterator[Installati
     async with await KubeCluster.connect(plane.admin_kubeconfig) as cluster:
         around = Surroundings(plane, cluster, "outage", tmp_path / "parts", step_s=1)
         async with Installation.on(around) as started:
-            for name in ("api", "operator", "worker"):  # no gate between: the outage must be seen as it is
-                started.layout.kubeconfig(name).write_bytes(plane.admin_kubeconfig.read_bytes())
             workers = map(started.start_worker, ("worker-0", "worker-1"))
             await asyncio.gather(started.start_operator(), started.start_api(), *workers)
             yield started
@@ -67,11 +66,19 @@ async def test_an_outage_longer_than_a_lease_requeues_nothing(plane: ControlPlan
     for job in ("waits-behind-the-first", "begins-meanwhile"):
         await history.until_phase(job, Phase.CLAIMED)
     await parts.apply("pending", steps=2)
+    await parts.apply("cancelled", steps=2)
     holders = {name: history.now(name).worker_id for name in history.lives}
 
     away = asyncio.create_task(outage(plane))
     submitted = await parts.submit()
+    operator, workers = parts.gates["operator"], parts.gates["worker"]
+    workers.closed, watches = True, operator.watches["leases"]
     await away
+    # The operator is back before any worker has renewed its Lease: it leads and sees Leases that are old.
+    await asyncio.to_thread(until, lambda: operator.watches["leases"] > watches, "the Leases are watched again")
+    await parts.cancel("cancelled")
+    assert (await history.until_ended("cancelled"))["cancelled"].phase is Phase.FAILED
+    workers.closed = False
     await parts.cancel("runs-throughout")
 
     told = await history.until_ended(*holders, "pending", submitted)
