@@ -25,6 +25,14 @@ class AbruptConnector(aiohttp.TCPConnector):
 class Connections(rest.RESTClientObject):  # type: ignore[misc] # of kubernetes nothing is typed
     """The library's REST layer on such a pool."""
 
+    pool_manager: aiohttp.ClientSession | None
+
+    def pool(self) -> aiohttp.ClientSession:
+        """Return the pool itself, for requests past this layer; made at its first use, inside an event loop."""
+        if self.pool_manager is None:
+            self.pool_manager = self._create_pool_manager()
+        return self.pool_manager
+
     def _create_connector(self) -> aiohttp.TCPConnector:
         return AbruptConnector(limit=self.maxsize, ssl=self.ssl_context)
 
