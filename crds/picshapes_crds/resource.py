@@ -11,7 +11,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from picshapes_crds.names import ORIGIN_API, ORIGIN_LABEL
+from picshapes_crds.names import ACCEPTED_AT_ANNOTATION, ORIGIN_API, ORIGIN_LABEL
 from picshapes_crds.phases import ConditionType, Phase
 
 DEFAULT_MODEL = "z-image-turbo"
@@ -189,5 +189,18 @@ class GenerationJob(Part):
     @property
     def public_id(self) -> str:
         """The id in the REST API and in object keys: the name for jobs made by the API, else the uid."""
-        made_by_api = self.metadata.labels.get(ORIGIN_LABEL) == ORIGIN_API
-        return self.metadata.name if made_by_api else self.metadata.uid
+        return self.metadata.name if self.made_by_api else self.metadata.uid
+
+    @property
+    def made_by_api(self) -> bool:
+        """Whether the REST API made it: only the API may set the label that says so."""
+        return self.metadata.labels.get(ORIGIN_LABEL) == ORIGIN_API
+
+    @property
+    def waits_since(self) -> datetime:
+        """When the API accepted the job, to the millisecond; else when it was created, to the second."""
+        accepted = self.metadata.annotations.get(ACCEPTED_AT_ANNOTATION) if self.made_by_api else None
+        try:
+            return datetime.fromisoformat(accepted) if accepted else self.metadata.creation_timestamp
+        except ValueError:
+            return self.metadata.creation_timestamp

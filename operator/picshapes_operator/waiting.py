@@ -45,7 +45,7 @@ class WaitingJobs:
             self._rests.set(uid, rests.timestamp())
             return
         self._resolved[uid] = resolved
-        created_s = job.metadata.creation_timestamp.timestamp()
+        created_s = job.waits_since.timestamp()
         ticket = Ticket(
             demand=self.demand(resolved),
             level=job.spec.priority or 0,

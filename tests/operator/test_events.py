@@ -108,4 +108,4 @@ async def test_kubectl_describe_shows_them_and_a_second_leader_adds_nothing(
     told, _ = await asyncio.wait_for(process.communicate(), 60)
     (line,) = [line.split() for line in told.decode().splitlines() if "attempts were lost" in line]
     assert line[:2] == ["Warning", "WorkerLost"]
-    assert line[3:] == ["picshapes.io/operator,", "operator-1", *["3", "of", "3", "attempts", "were", "lost"]]
+    assert line[3:] == ["picshapes.io/operator", *["3", "of", "3", "attempts", "were", "lost"]]

@@ -1,5 +1,6 @@
 """What the operator remembers, and what it forgets."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from picshapes_crds.catalogue import Catalogue
 from picshapes_crds.phases import Reason
 from picshapes_crds.resolve import Refusal
+from picshapes_crds.scheduling.turns import Ticket
 from picshapes_operator.state import ClusterState
 
 NOW = datetime(2026, 1, 1, 12, 0, 5, tzinfo=UTC)
@@ -224,3 +226,23 @@ def test_a_forgotten_job_leaves_nothing_behind() -> None:
     seen.forget_job("a")
     assert seen.held_jobs() == []
     assert seen.overdue(NOW + timedelta(days=1)) == []
+
+
+def ticket_of(seen: ClusterState, uid: str) -> Ticket:
+    ticket = seen.waiting.queues.ticket(uid)
+    assert ticket is not None
+    return ticket
+
+
+def test_jobs_accepted_within_one_second_are_ordered_by_when_the_api_accepted_them() -> None:
+    seen = state()
+    for uid, second in (("z", "00.100"), ("a", "00.900"), ("m", "00.500")):
+        accepted = job(uid, 1)
+        accepted["metadata"]["labels"] = {"picshapes.io/origin": "api"}
+        accepted["metadata"]["annotations"] = {"picshapes.io/accepted-at": f"2026-01-01T12:00:{second}Z"}
+        seen.observe_job(accepted)
+    forged = job("0", 1)
+    forged["metadata"]["annotations"] = {"picshapes.io/accepted-at": "2020-01-01T12:00:00.000Z"}
+    seen.observe_job(forged)
+    assert waiting(seen) == ["0", "z", "m", "a"]  # created at 12:00:00.000, and not in 2020
+    assert seen.waiting.queues.ticket("0") == replace(ticket_of(seen, "z"), created_s=1767268800.0)

@@ -103,7 +103,7 @@ class _Reading:
                 demand=demand_of(resolved, self.catalogue),
                 level=job.spec.priority or 0,
                 owner=_owner(job),
-                created_s=job.metadata.creation_timestamp.timestamp(),
+                created_s=job.waits_since.timestamp(),
                 cost_s=self._cost_s(job, resolved),
                 alone=is_suspect(job),
             )
