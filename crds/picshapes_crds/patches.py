@@ -184,12 +184,13 @@ def failed(fence: Fence, reason: Reason, message: str, now: datetime, progress: 
     return _set(fence, fields, _failure(reason, message, now))
 
 
-def hand_back(fence: Fence) -> list[Json]:
-    """Claimed → Pending: a draining worker gives back a job that it has not begun; nothing counts as failed."""
-    gone = ("workerName", "workerID", "claimedAt")
+def hand_back(fence: Fence, phase: Phase = Phase.CLAIMED) -> list[Json]:
+    """Claimed or Processing (`phase`) → Pending: a draining worker gives a job back; nothing counts as failed."""
+    begun = ("startedAt", "progress") if phase is Phase.PROCESSING else ()
+    gone = ("workerName", "workerID", "claimedAt", *begun)
     return [
         *fence.tests(),
-        {"op": "test", "path": "/status/phase", "value": Phase.CLAIMED.value},
+        {"op": "test", "path": "/status/phase", "value": phase.value},
         {"op": "add", "path": "/status/phase", "value": Phase.PENDING.value},
         *({"op": "remove", "path": f"/status/{field}"} for field in gone),
     ]

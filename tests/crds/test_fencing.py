@@ -141,6 +141,22 @@ async def test_a_draining_worker_hands_back_a_job_that_it_has_not_begun(
     assert (status.phase, status.worker_name, status.failures) == (Phase.PENDING, None, None)
 
 
+async def test_a_draining_worker_hands_back_a_job_that_it_can_not_finish(
+    cluster: KubeCluster, namespace: str
+) -> None:
+    job = await claimed(cluster, namespace)
+    begun = patches.processing(fence(job), NOW, 7, "1/4")
+    await cluster.json_patch(JOBS, namespace, "a", begun, "status")
+    with pytest.raises(InvalidError):
+        await cluster.json_patch(JOBS, namespace, "a", patches.hand_back(fence(job)), "status")
+    back = await cluster.json_patch(
+        JOBS, namespace, "a", patches.hand_back(fence(job), Phase.PROCESSING), "status"
+    )
+    status = GenerationJob.parse(back).status
+    assert (status.phase, status.worker_name, status.failures) == (Phase.PENDING, None, None)
+    assert (status.started_at, status.progress) == (None, None)
+
+
 async def test_a_failure_says_why_in_its_first_condition(cluster: KubeCluster, namespace: str) -> None:
     job = await claimed(cluster, namespace)
     write = patches.failed(fence(job), Reason.OUT_OF_MEMORY, "needs more memory than the card has", NOW, "1/4")

@@ -413,6 +413,22 @@ async def test_a_quick_job_that_outlasts_the_grace_goes_back_too(slow: Desk, gat
     assert pictures(tmp_path) == []
 
 
+async def test_a_begun_job_that_outlasts_the_grace_goes_back_and_no_failure_is_counted(
+    slow: Desk, gate: Gate, tmp_path: Path
+) -> None:
+    async with working(slow):
+        slow.give(job("a"))
+        await slow.memory.until(lambda: slow.status("a")["phase"] == "Processing")
+        slow.work.drain()
+        slow.work.abandon()
+        gate.release(1)
+
+    status = slow.status("a")
+    assert (status["phase"], status["attempt"]) == ("Pending", 1)
+    assert {"failures", "workerName", "workerID", "startedAt", "progress"} & status.keys() == set()
+    assert pictures(tmp_path) == []
+
+
 async def test_a_worker_that_has_nothing_to_do_drains_at_once(desk: Desk) -> None:
     async with working(desk):
         pass

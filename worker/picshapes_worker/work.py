@@ -7,13 +7,14 @@ ones that need no engine, and wakes the loop. While the worker drains, waiting c
 import asyncio
 from collections.abc import Coroutine
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
 from picshapes_crds import patches
 from picshapes_crds.cluster import ClusterError, InvalidError, NotFoundError
 from picshapes_crds.cluster.reflector import backoff_s
+from picshapes_crds.phases import Phase
 from picshapes_worker.assignment import Assignment, Claim, Stop, Unreadable
 from picshapes_worker.context import WorkerContext
 from picshapes_worker.control import Control
@@ -35,7 +36,7 @@ class Work:
         self._running: tuple[Claim, Control] | None = None
         self._wake = asyncio.Event()
         self._draining = False
-        self._side_tasks: set[asyncio.Task[None]] = set()
+        self._side_tasks: set[asyncio.Task[object]] = set()
         """Writes that need no engine: of claims that are refused or given back."""
 
     async def run(self) -> None:
@@ -100,7 +101,10 @@ class Work:
         finally:
             self._running = None
         if inference.outcome is Stop.DRAINED:
-            await self._hand_back(claim)
+            if inference.reporter is not None:
+                await inference.reporter.end()  # a Processing under way must not come after
+            if not await self._hand_back(claim):
+                await self._hand_back(claim, Phase.PROCESSING)
         return inference
 
     def _sweep(self, now: datetime) -> None:
@@ -115,22 +119,23 @@ class Work:
                 self._assignment.take(claim)
                 self._aside(self._hand_back(claim))
 
-    async def _hand_back(self, claim: Claim) -> None:
-        """Claimed → Pending; refused when the claim is lost, or when its status says that it began."""
+    async def _hand_back(self, claim: Claim, phase: Phase = Phase.CLAIMED) -> bool:
+        """Give a claim of this phase back; refused, which is False, when it is lost or in another phase."""
         name = claim.job.metadata.name
         for attempt in range(HAND_BACK_TRIES):
             try:
-                await self._context.patch_status(name, patches.hand_back(claim.fence))
+                await self._context.patch_status(name, patches.hand_back(claim.fence, phase))
             except (InvalidError, NotFoundError) as error:
-                log.info("claim.not_handed_back", job=name, error=str(error))
-                return
+                log.info("claim.not_handed_back", job=name, phase=phase, error=str(error))
+                return False
             except ClusterError as error:
                 log.warning("hand_back.retry", job=name, error=str(error))
             else:
                 log.info("claim.handed_back", job=name)
-                return
+                return True
             await self._context.clock.sleep(backoff_s(attempt, self._context.rng))
         log.error("claim.not_handed_back", job=name, error="the API server does not answer")
+        return False
 
     async def _end(self, write: TerminalWrite, until: float) -> None:
         ending = await end_job(write, until, self._context)
@@ -142,7 +147,7 @@ class Work:
         left_s = (claim.deadline - clock.now()).total_seconds()
         return clock.monotonic() + max(left_s, 0.0) + OPERATOR_PATIENCE_S
 
-    def _aside(self, work: Coroutine[None, None, None]) -> None:
+    def _aside(self, work: Coroutine[Any, Any, object]) -> None:
         task = asyncio.create_task(work)
         self._side_tasks.add(task)
         task.add_done_callback(self._side_tasks.discard)
