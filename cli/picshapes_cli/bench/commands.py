@@ -1,7 +1,9 @@
 """`picshapes bench …`: one command a figure, each with a folder and a control plane of its own."""
 
+import os
 import tempfile
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -92,7 +94,10 @@ def _show(measure: Callable[[Path, Binaries], Awaitable[Figure]], json_only: boo
     figures: list[Figure] = []
 
     async def main(folder: Path, binaries: Binaries) -> None:
-        figures.append(await measure(folder, binaries))
+        before = os.getloadavg()[0]
+        figure = await measure(folder, binaries)
+        busy = {"load_average_before": before, "load_average_after": os.getloadavg()[0]}
+        figures.append(replace(figure, details=figure.details | busy))
 
     logs.configure("bench", form="text", level="WARNING")
     with errors_shown(), tempfile.TemporaryDirectory(prefix="picshapes-bench-") as folder:
