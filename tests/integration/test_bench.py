@@ -31,6 +31,7 @@ def test_bench_http_prints_one_json_object_with_the_figure_of_gets_and_also_that
     assert posts["name"] == "http-post"
     assert posts["unit"] == "POST/s"
     assert posts["details"]["baseline_by_in_flight"].keys() == {"16", "64", "256"}
+    assert posts["details"]["apiserver_requests_a_post"]["POST generationjobs"] == 1
     assert posts["details"]["cpu_ms_a_post"].keys() >= {"api", "bench", "kube-apiserver"}
 
 

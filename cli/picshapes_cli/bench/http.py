@@ -18,6 +18,7 @@ import aiohttp
 import httpx
 
 from picshapes_cli.bench import r0
+from picshapes_cli.bench.apiserver_requests import apiserver_requests, per_job
 from picshapes_cli.bench.ground import (
     BASELINE_NAMESPACE,
     REQUEST,
@@ -102,7 +103,10 @@ async def _with_posts(gets: Figure, state: Running, cluster: KubeCluster, count:
     body = json.dumps(REQUEST).encode()
     port = urlsplit(state.api_url).port or 80
     target = Target(port, request_bytes("POST", "/api/v1/jobs", bearer(state.keys.user), body), 201)
-    values = [await spent.during(load(target, count), "api") for _ in range(RUNS)]
+    async with apiserver_requests(state.kubeconfig) as requests:
+        before = await requests.counts()
+        values = [await spent.during(load(target, count), "api") for _ in range(RUNS)]
+        asked = await requests.since(before)
     posts = Figure(
         name="http-post",
         value=statistics.median(values),
@@ -114,6 +118,8 @@ async def _with_posts(gets: Figure, state: Running, cluster: KubeCluster, count:
             "runs": _rounded(values),
             "baseline_by_in_flight": medians,
             "connections": CONNECTIONS,
+            # Among them the operator's, who tells why jobs wait, so many times a second however many are posted.
+            "apiserver_requests_a_post": per_job(asked, RUNS * count),
             "cpu_ms_a_post": spent.ms_a_request("api", RUNS * count),
             "baseline_cpu_ms_a_create": spent.ms_a_request("creates", r0.RUNS * len(r0.IN_FLIGHT) * count),
             "bench_cores": spent.bench_cores("api"),
