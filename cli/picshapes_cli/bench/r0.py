@@ -101,7 +101,7 @@ def job_body(name: str) -> Json:
     metadata = {
         "name": name,
         "labels": {ORIGIN_LABEL: ORIGIN_API, ARCHIVE_LABEL: ARCHIVE_REQUIRED},
-        "annotations": {ACCEPTED_AT_ANNOTATION: rfc3339(_NOW)},
+        "annotations": {ACCEPTED_AT_ANNOTATION: rfc3339(datetime.now(UTC))},  # since when it waits
     }
     return {"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "spec": _SPEC.body()}
 
