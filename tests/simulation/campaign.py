@@ -6,6 +6,8 @@ import tempfile
 from pathlib import Path
 from typing import Final, Self
 
+import structlog
+
 from picshapes_crds.catalogue import Catalogue
 
 from .faults import Fault
@@ -28,6 +30,7 @@ class Campaign:
 
     def __enter__(self) -> Self:
         """Make what all runs start from."""
+        self._logging = structlog.get_config()
         be_quiet()
         make_template(self._template)
         gc.collect()
@@ -37,6 +40,7 @@ class Campaign:
     def __exit__(self, *_: object) -> None:
         """Delete the folder."""
         gc.unfreeze()
+        structlog.configure(**self._logging)
         self._folder.cleanup()
 
     @property

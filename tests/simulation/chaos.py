@@ -32,6 +32,7 @@ class Chaos:
             (Fault.WORKER_KILLED, lambda: self._kill(world.workers())),
             (Fault.STOPPED, self._stop),
             (Fault.PARTITIONED, self._cut_off),
+            (Fault.LAGGING, self._delay),
             (Fault.TWINS, self._twin),
             (Fault.POD_DELETED, lambda: self._delete_pod(keep_name=False)),
             (Fault.POD_REPLACED, lambda: self._delete_pod(keep_name=True)),
@@ -85,6 +86,13 @@ class Chaos:
             found.client.cut_off = True
             heals_s = self._rng.choice((2.0, 20.0, 60.0))
             self._world.loop.in_world(heals_s, lambda: setattr(found.client, "cut_off", False))
+
+    async def _delay(self) -> None:
+        operators = self._rng.random() < 0.5
+        found = self._pick(self._world.operators() if operators else self._world.everyone())
+        if found is not None:
+            found.client.lag_s = self._rng.choice((3.0, 15.0, 29.0))
+            self._world.loop.in_world(self._rng.uniform(5, 40), lambda: setattr(found.client, "lag_s", 0.0))
 
     async def _twin(self) -> None:
         pods = list(self._world.cluster.pods.values())

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any, Self
 
 from picshapes_crds.cluster import Event, ExpiredError, Json, Kind, ObjectList, Scope
+from picshapes_crds.cluster.kube import WATCH_SILENCE_S
 
 from .faults import Fault
 from .loop import Process
@@ -20,6 +21,8 @@ class NetworkCluster:
         self._net, self._process = network, process
         self.cut_off = False
         """Nothing reaches the API server, and nothing comes back."""
+        self.lag_s = 0.0
+        """A request takes up to so long to arrive, beyond the usual."""
 
     async def __aenter__(self) -> Self:
         """Return itself: as a connection it needs no opening."""
@@ -73,11 +76,11 @@ class NetworkCluster:
         )
 
     async def watch(
-        self, kind: Kind, scope: Scope, resource_version: str, *, patient: bool = False
+        self, kind: Kind, scope: Scope, resource_version: str, *, silence_s: float = WATCH_SILENCE_S
     ) -> AsyncIterator[Event]:
         """Stream changes after this version, with bookmarks, until the server ends it.
 
-        A patient client never notices that the stream is silent.
+        A client gives a stream up that was silent for so long.
         """
         if self._net.faults.draw(Fault.WATCH_EXPIRED, 0.03):
             raise ExpiredError("too old resource version", 410)
@@ -86,7 +89,7 @@ class NetworkCluster:
         )
         stream = Stream(self._net, lambda: self.cut_off, kind, selection(kind, scope), position)
         try:
-            async for event in stream.events(patient=patient):
+            async for event in stream.events(silence_s):
                 yield event
         finally:
             stream.close()
@@ -102,4 +105,5 @@ class NetworkCluster:
         return answer
 
     async def _call(self, about: str, act: Callable[[], Any]) -> Any:
-        return await Request(self._net, self._process, about, act).answer(cut_off=lambda: self.cut_off)
+        request = Request(self._net, self._process, about, act)
+        return await request.answer(lag_s=self.lag_s, cut_off=lambda: self.cut_off)

@@ -11,6 +11,7 @@ class Fault(StrEnum):
     CALL_REFUSED = "call fails before it takes effect"
     ANSWER_LOST = "call takes effect and its answer is lost"
     CALL_SLOW = "call takes seconds either way"
+    LAGGING = "every request of a process takes seconds to arrive, for a while"
     CALL_REPEATED = "call arrives twice"
     WATCH_SLOW = "watch tells late"
     WATCH_REORDERED = "objects are told of in another order"

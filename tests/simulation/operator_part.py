@@ -31,6 +31,8 @@ from .network import Network
 Take = Callable[[ClusterState, Any], None]
 
 BATCH_S: Final = 0.1
+KOPF_SILENCE_S: Final = 70.0
+"""kopf's `inactivity_timeout`."""
 
 
 class OperatorPart:
@@ -89,7 +91,7 @@ class Kopf:
                     version = listed.resource_version
                     for one in listed.items:
                         self._hand_over({"type": None, "object": one})
-                async for event in self._cluster.watch(kind, scope, version, patient=True):
+                async for event in self._cluster.watch(kind, scope, version, silence_s=KOPF_SILENCE_S):
                     version = event.object["metadata"]["resourceVersion"]
                     if event.type != "BOOKMARK":
                         self._hand_over({"type": event.type, "object": event.object})

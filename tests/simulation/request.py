@@ -25,9 +25,11 @@ class Request:
         self._answer = net.loop.create_future()
         self._lost = False
 
-    async def answer(self, cut_off: Callable[[], bool]) -> Any:
+    async def answer(self, *, lag_s: float, cut_off: Callable[[], bool]) -> Any:
         """Send it and wait for its answer, for a bounded time."""
         net = self._net
+        if lag_s:
+            self._there_s += net.rng.uniform(0, lag_s)
         await net.breathing(self._process)
         if self._dies == "before":
             net.loop.kill(self._process)

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Final
 
 from picshapes_crds.cluster import Event, Kind, UnavailableError
-from picshapes_crds.cluster.kube import WATCH_LIFE_S, WATCH_SILENCE_S
+from picshapes_crds.cluster.kube import WATCH_LIFE_S
 
 from .api_server import Change
 from .faults import Fault
@@ -35,8 +35,8 @@ class Stream:
         """Let the server tell it nothing more."""
         self._net.server.observers.remove(self._noticed)
 
-    async def events(self, *, patient: bool) -> AsyncIterator[Event]:
-        """Yield what arrives until the server ends the watch; a patient client never minds silence."""
+    async def events(self, silence_s: float) -> AsyncIterator[Event]:
+        """Yield what arrives until the server ends the watch, or was silent for too long."""
         bookmark_s = BOOKMARK_S * self._net.rng.uniform(0.5, 1.0)
         heard_at = self._net.loop.time()
         while True:
@@ -46,7 +46,7 @@ class Stream:
                         await self._came.wait()
                 except TimeoutError:
                     self._set_off(bookmark=True)
-                    if not patient and self._net.loop.time() - heard_at >= WATCH_SILENCE_S:
+                    if self._net.loop.time() - heard_at >= silence_s:
                         raise UnavailableError(f"the watch of {self._kind.plural} is silent") from None
                     continue
             heard_at = self._net.loop.time()

@@ -161,6 +161,7 @@ class World:
         self.net.spare()
         for running in self.everyone():
             running.client.cut_off = False
+            running.client.lag_s = 0.0
             running.process.resumes_at = 0.0
 
     def close(self) -> None:
