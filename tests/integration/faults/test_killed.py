@@ -21,6 +21,7 @@ STEP_S: Final = 0.2
 """A job of 8 steps takes 1.6 s: long enough to be seen Processing, from 1 s on."""
 WORKERS: Final = ("worker-0", "worker-1", "worker-2")
 COMPLETED: Final = "Completed, no work lost"
+CANCELLED: Final = "Failed, no work lost"
 AFTER_LOSS: Final = "Completed, work lost once"
 
 
@@ -35,11 +36,13 @@ async def shaken(install: Install) -> AsyncIterator[Installation]:
 async def ends(shaken: Installation, jobs: dict[str, str]) -> dict[str, str]:
     """Wait for the end of jobs, each by the point at which it was hit; hold their lives to the rules."""
     told = await shaken.history.until_ended(*jobs.values())
-    assert set((await shaken.until_told(*jobs.values())).values()) == {"completed"}
+    assert await shaken.until_told(*jobs.values()) == {job: one.phase.lower() for job, one in told.items()}
     shaken.history.check()
     assert shaken.history.fullest == 2
     for job, status in told.items():
-        assert status.result is not None
+        if status.result is None:
+            assert (status.phase, shaken.pictures(job)) == (Phase.FAILED, [])
+            continue
         assert status.result.key == f"{job}/{status.attempt}.png"
         assert f"{status.attempt}.png" in shaken.pictures(job)
     losses = {0: "no work lost", 1: "work lost once"}
@@ -51,29 +54,34 @@ async def test_jobs_outlive_an_operator_that_is_killed_at_any_point(shaken: Inst
     operator, worker = shaken.gates["operator"], shaken.gates["worker"]
     jobs = {"had ended": await shaken.submit()}
     await history.until_ended(jobs["had ended"])
-    ending, ended, never, unheard, late = (
-        worker.hold("Completed"),
-        worker.hold("Completed"),
-        *[operator.hold("Claimed") for _ in range(3)],
-    )
+    ending, ended, lasting = [worker.hold("Completed") for _ in WORKERS]
+    never, unheard, late = [operator.hold("Claimed") for _ in range(3)]
     for point, claim in (("claim never sent", never), ("claim unheard", unheard), ("claim late", late)):
         jobs[point] = await shaken.submit()
         assert await claim.arrived() == jobs[point]
     others = [await shaken.submit() for _ in range(4)]
+    end_unheard, end_late = [operator.hold("Failed") for _ in range(2)]
+    for point, end in (("end unheard", end_unheard), ("end late", end_late)):  # no place is free for these
+        jobs[point] = await shaken.submit()
+        await shaken.cancel_by_rest(jobs[point])
+        assert await end.arrived() == jobs[point]
     jobs |= {"ends meanwhile": await ending.arrived(), "just ended": await ended.arrived()}
+    jobs["ends later"] = await lasting.arrived()
     jobs |= {f"another {number}": job for number, job in enumerate(others) if job not in jobs.values()}
     assert await ended.let_through() == 200
-    assert await unheard.let_through_unheard() == 200
+    assert [await one.let_through_unheard() for one in (unheard, end_unheard)] == [200, 200]
     await shaken.kill("operator")
     assert await ending.let_through() == 200
     never.drop()
 
     await shaken.start_again("operator")
     await history.until_phase(jobs["claim late"], Phase.CLAIMED, Phase.PROCESSING, Phase.COMPLETED)
-    assert await late.let_through() == 409
-    assert await ends(shaken, jobs) == dict.fromkeys(jobs, COMPLETED)
+    await history.until_ended(jobs["end late"])
+    assert [await one.let_through() for one in (late, end_late, lasting)] == [409, 409, 200]
+    cancelled = dict.fromkeys(("end unheard", "end late"), CANCELLED)
+    assert await ends(shaken, jobs) == dict.fromkeys(jobs, COMPLETED) | cancelled
     assert history.handed_back(*jobs.values()) <= {"Rebalanced"}
-    assert await shaken.credits() == credit - len(jobs)
+    assert await shaken.credits() == credit - len(jobs) + len(cancelled)
     await shaken.check_books()
 
 
