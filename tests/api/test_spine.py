@@ -273,5 +273,8 @@ async def test_what_sanic_refuses_has_the_contracts_shape(http: httpx.AsyncClien
     assert (unknown.status_code, unknown.json()["code"]) == (404, "NOT_FOUND")
     method = await http.put("/api/v1/tiers")
     assert (method.status_code, method.json()["code"]) == (405, "METHOD_NOT_ALLOWED")
+    assert method.headers["allow"] == "GET"
+    several = await http.request("TRACE", "/api/v1/jobs/8ed8f84c-c9b8-43f4-a8cd-90dec79ada7d")
+    assert (several.status_code, several.headers["allow"]) == (405, "DELETE, GET")
     large = await http.post("/api/v1/jobs", content=b"x" * 300_000)
     assert (large.status_code, large.json()["code"]) == (413, "BODY_TOO_LARGE")

@@ -19,7 +19,7 @@ from picshapes_api.services import Services
 from picshapes_api.storage.database import DatabaseUnavailableError
 from picshapes_api.web import administration, catalogue, description, explain, health, jobs, results, users
 from picshapes_api.web.answers import error_answer, json_answer
-from picshapes_api.web.observing import Observer, request_id
+from picshapes_api.web.observing import METHODS, Observer, request_id
 
 MAX_BODY_BYTES: Final = 256 * 1024
 """Two prompts of 4,000 characters, each escaped to 12 bytes, and room."""
@@ -60,13 +60,28 @@ def _unavailable(request: Request, error: Exception) -> HTTPResponse:
     return error_answer(ServiceUnavailableError())
 
 
-def _http(_: Request, error: SanicException) -> HTTPResponse:
+def _http(request: Request, error: SanicException) -> HTTPResponse:
     """Answer what Sanic itself refuses: unknown paths and methods, bodies too large, broken requests."""
     if error.status_code == 404:  # noqa: PLR2004 - an HTTP status
         return error_answer(NotFoundError())
     code = HTTP_CODES.get(error.status_code, INVALID_REQUEST if error.status_code < 500 else ApiError.code)  # noqa: PLR2004 - as above
     text = str(error) if error.status_code < 500 else ApiError.message  # noqa: PLR2004 - as above
-    return json_answer({"error": text, "code": code}, error.status_code, dict(error.headers))
+    headers = dict(error.headers)
+    if error.status_code == 405:  # noqa: PLR2004 - as above
+        headers["Allow"] = ", ".join(_allowed(request))
+    return json_answer({"error": text, "code": code}, error.status_code, headers)
+
+
+def _allowed(request: Request) -> list[str]:
+    """Return the methods that a path has handlers for; where there are several, Sanic names none."""
+    found = []
+    for method in sorted(METHODS):
+        try:
+            request.app.router.get(request.path, method, None)
+        except SanicException:
+            continue
+        found.append(method)
+    return found
 
 
 def _unknown(request: Request, error: Exception) -> HTTPResponse:

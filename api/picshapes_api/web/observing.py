@@ -16,7 +16,7 @@ from sanic.response import BaseHTTPResponse
 LONGEST_ID: Final = 128
 BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 _QUIET: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 log = structlog.get_logger(__name__)
 
@@ -59,7 +59,7 @@ class Observer:
         seconds = time.perf_counter() - began
         response.headers["X-Request-ID"] = request.ctx.id
         method, status = request.method, response.status
-        if request.route is None and method not in _METHODS:
+        if request.route is None and method not in METHODS:
             method = "other"
         route = f"/{request.route.path}" if request.route else "unknown"
         counted, timed = self._children.get((method, route, status)) or self._child(method, route, status)
