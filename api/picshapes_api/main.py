@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from picshapes_api.assembly import Surroundings, assemble, system_randomness
 from picshapes_api.bootstrap import InvalidBootstrapFileError, create_first_users, read_bootstrap
+from picshapes_api.cluster.first_admin import AdminSecret, InvalidAdminSecretError, create_first_admin
 from picshapes_api.cluster.placing import Bounds
 from picshapes_api.pictures import InvalidStorageUrlError, PictureStore
 from picshapes_api.server import HttpServer, ListenError
@@ -27,6 +28,7 @@ from picshapes_api.web.app import build_app
 from picshapes_crds import logs
 from picshapes_crds.catalogue import Catalogue, InvalidCatalogueError
 from picshapes_crds.clock import SystemClock
+from picshapes_crds.cluster import ClusterError
 from picshapes_crds.cluster.kube import KubeCluster
 from picshapes_crds.leadership import Leadership, Seat
 
@@ -43,6 +45,7 @@ _WRONG: Final = (
     InvalidBootstrapFileError,
     InvalidStorageUrlError,
     DatabaseInUseError,
+    InvalidAdminSecretError,
     ConfigException,
     ListenError,
 )
@@ -52,8 +55,8 @@ class LoopEndedError(RuntimeError):
     """A loop that must run for ever has ended."""
 
 
-async def run(settings: Settings, stop: asyncio.Event) -> None:
-    """Serve until `stop` is set; raises what makes serving impossible."""
+async def run(settings: Settings, stop: asyncio.Event, serving: asyncio.Event) -> None:
+    """Serve until `stop` is set; may be cancelled until `serving` is. Raises what makes serving impossible."""
     catalogue, url = Catalogue.load(settings.catalogue), parse(settings.database_url.get_secret_value())
     bootstrap = read_bootstrap(settings.bootstrap_file) if settings.bootstrap_file else None
     async with AsyncExitStack() as stack:
@@ -91,10 +94,14 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         api.services.placer.bounds = Bounds(settings.max_unfinished, settings.max_unfinished_per_user)
         if bootstrap is not None:
             await create_first_users(bootstrap, api.services.accounts)
+        if settings.admin_secret is not None:
+            secret = AdminSecret(settings.namespace, settings.admin_secret, settings.admin_email)
+            await create_first_admin(cluster, secret, api.services.accounts, around.randomness.secret_bytes)
         tasks = {asyncio.create_task(loop(), name=name) for name, loop in api.loops.items()}
         server = HttpServer(build_app(api.services), api.services)
         try:
             port = await server.start(settings.host, settings.port)
+            serving.set()
             log.info("api.listening", host=settings.host, port=port, namespace=settings.namespace)
             await _until(stop, tasks)
         finally:
@@ -118,16 +125,24 @@ async def _until(stop: asyncio.Event, tasks: set[asyncio.Task[None]]) -> None:
 
 
 async def _main(settings: Settings) -> int:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
+    stop, serving = asyncio.Event(), asyncio.Event()
+    running = asyncio.create_task(run(settings, stop, serving))
+
+    def end() -> None:
+        stop.set()
+        if not serving.is_set():
+            running.cancel()  # it waits for a database or an API server that nobody needs any more
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        asyncio.get_running_loop().add_signal_handler(number, end)
     try:
-        await run(settings, stop)
+        await running
+    except asyncio.CancelledError:
+        log.info("api.stopped_before_serving")
     except _WRONG as error:
         print(f"picshapes-api: {error}", file=sys.stderr)  # noqa: T201 - for whoever started the process
         return WRONG_SETTINGS
-    except DatabaseUnavailableError as error:
+    except (DatabaseUnavailableError, ClusterError) as error:
         print(f"picshapes-api: {error}", file=sys.stderr)  # noqa: T201 - as above
         return 1
     return 0

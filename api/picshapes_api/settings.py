@@ -37,6 +37,10 @@ class Settings(BaseSettings):
     database_url: SecretStr = Field(validation_alias=AliasChoices("DATABASE_URL"))
     redis_url: SecretStr | None = Field(default=None, validation_alias=AliasChoices("REDIS_URL"))
     bootstrap_file: Path | None = None
+    admin_secret: str | None = None
+    """The Secret in the namespace that holds, or is to hold, the first administrator's key."""
+    admin_email: str = "admin@localhost.localdomain"
+    """Whose it is, if the Secret doesn't say."""
     max_unfinished: Annotated[int, Field(ge=1)] = 20_000
     """Jobs that may be unfinished in the cluster; more wait in the database."""
     max_unfinished_per_user: Annotated[int, Field(ge=1)] = 10_000

@@ -16,6 +16,7 @@ import pytest
 from picshapes_cli.controlplane.server import ControlPlane
 
 from .conftest import eventually
+from .servers import free_port
 
 KEY = "uk_" + "a" * 43
 
@@ -81,6 +82,19 @@ async def test_sigterm_ends_the_one_process_with_status_0(environment: dict[str,
             started.send_signal(signal.SIGTERM)
             async with asyncio.timeout(20):
                 assert await started.wait() == 0
+
+
+async def test_a_process_that_waits_for_its_database_ends_on_a_signal(
+    environment: dict[str, str],
+) -> None:
+    away = environment | {"DATABASE_URL": f"postgres://nobody@127.0.0.1:{free_port()}/none"}
+    async with process(away) as started:
+        assert started.stderr is not None
+        async with asyncio.timeout(60):
+            while b"retry" not in await started.stderr.readline():
+                assert not started.stderr.at_eof()
+            started.send_signal(signal.SIGTERM)
+            assert await started.wait() == 0
 
 
 async def test_a_second_start_finds_users_and_jobs_again(environment: dict[str, str]) -> None:

@@ -108,6 +108,11 @@ class AccountStore:
         )
         return None if row is None else account_of(row)
 
+    async def has_admin(self) -> bool:
+        """Say whether there is any administrator."""
+        sql = "SELECT id FROM users WHERE role = 'admin' LIMIT 1"
+        return await self._database.fetch_one(sql) is not None
+
 
 async def insert_key(session: Session, user_id: str, key: str, now_ms: int, name: str | None = None) -> str:
     """Add a key within a unit of work and return its id."""
