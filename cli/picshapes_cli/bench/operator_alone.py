@@ -12,7 +12,7 @@ import json
 import random
 import sys
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
@@ -33,14 +33,14 @@ from picshapes_operator.state import ClusterState
 from picshapes_operator.writer import Writer
 
 WARM_UP: Final = 50
-FREE: Final = 10
+DECIDED: Final = 20
 DECISIONS: Final = 50
 TIMEOUT_S: Final = 300.0
 
 
 @dataclass(frozen=True)
 class Load:
-    """What the operator is given; all workers' places are taken besides."""
+    """What the operator is given; all workers' places are taken besides. With no claims, it only decides."""
 
     pending: int
     workers: int
@@ -59,7 +59,7 @@ class Cost:
     bytes_a_pending_job: float
     json_bytes: int
     decision_ms_a_claim: float
-    """Of `schedule` alone, with ten workers free and all others full."""
+    """Of the decision alone, on twenty jobs, with all workers free."""
 
 
 class _Alone:
@@ -125,12 +125,10 @@ class _Alone:
         return time.process_time() - used
 
     def decide(self) -> float:
-        """Return the processor time of one decision, in seconds a claim; nothing comes of it."""
-        workers = self.state.workers()
-        places = [replace(one, held=0 if index < FREE else PLACES) for index, one in enumerate(workers)]
-        snapshot = self.state.snapshot(FREE * PLACES, places)
+        """Return the processor time of a decision, in seconds a claim; workers are free, nothing comes of it."""
+        self.state.look(everything=True)
         used = time.process_time()
-        claims = sum(len(schedule(snapshot)) for _ in range(DECISIONS))
+        claims = sum(len(schedule(self.state.open_snapshot(DECIDED))) for _ in range(DECISIONS))
         return (time.process_time() - used) / claims
 
     def hear(self) -> None:
@@ -144,7 +142,10 @@ async def measure(load: Load) -> Cost:
     """Fill all places, let the jobs wait, and measure."""
     alone = _Alone(load)
     alone.workers_appear()
-    alone.arrive(PLACES * load.workers)
+    size = alone.arrive(PLACES * load.workers)
+    decision_ms = alone.decide() * 1000
+    if not load.claims:
+        return Cost(0, 0, 0, size, decision_ms)
     async with asyncio.TaskGroup() as tasks:
         running = [tasks.create_task(alone.leadership.run()), tasks.create_task(alone.loop.run())]
         await alone.until_claimed(PLACES * load.workers)
@@ -155,11 +156,10 @@ async def measure(load: Load) -> Cost:
         held = psutil.Process().memory_info().rss - before
         await alone.claim(min(WARM_UP, load.claims))
         claims_s, renewals_s = await alone.claim(load.claims), await alone.renew(load.claims)
-        decision_s = alone.decide()
         for one in running:
             one.cancel()
     a_claim, a_renewal = (used_s * 1000 / load.claims for used_s in (claims_s, renewals_s))
-    return Cost(a_claim, a_renewal, held / load.pending, json_bytes, decision_s * 1000)
+    return Cost(a_claim, a_renewal, held / load.pending, json_bytes, decision_ms)
 
 
 if __name__ == "__main__":
