@@ -20,8 +20,7 @@ async def submit(services: Services, account: Account, body: bytes, idempotency_
     """Accept a job, or the one that this idempotency key stands for; raises `ApiError` when it is refused."""
     wanted = read_request(body, services.catalogue)
     idempotency = read_idempotency(idempotency_key, wanted.model_dump_json(exclude_unset=True))
-    if not services.placer.has_room_for(account.id):
-        raise TooManyJobsError
+    await _demand_room(services, account)
     submission = resolve_request(wanted, services.catalogue, account.id, services.randomness.seed())
     new = NewJob(services.randomness.new_id(), account.id, submission, services.now_ms(), idempotency)
     accepted = await services.jobs.accept(new)
@@ -32,3 +31,13 @@ async def submit(services: Services, account: Account, body: bytes, idempotency_
     log.info("job.accepted", job_id=new.id, user_id=account.id, price=submission.price)
     await services.placer.place_soon(accepted.job)
     return accepted
+
+
+async def _demand_room(services: Services, account: Account) -> None:
+    """Refuse a user who has enough unfinished jobs: in the cluster, or while none are placed, in the database."""
+    placer = services.placer
+    if not placer.has_room_for(account.id):
+        raise TooManyJobsError
+    most = placer.bounds.max_unfinished_per_user
+    if not placer.places_now and await services.jobs.count_open(account.id, most) >= most:
+        raise TooManyJobsError

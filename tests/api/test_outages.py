@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 
 from picshapes_api.assembly import Surroundings
+from picshapes_api.cluster.placing import Bounds
 from picshapes_api.core.accounts import Role
 from picshapes_api.storage.accounts import AccountStore, NewUser
 from picshapes_api.storage.database import Database, DatabaseUnavailableError
@@ -85,6 +86,25 @@ async def test_a_submission_is_accepted_without_the_api_server_and_placed_later(
         faulty.away = False
         await placed(api, job["id"])
         assert await credits_of(http, caller) == 4
+
+
+async def test_jobs_that_wait_in_the_database_are_bounded_for_each_user(
+    surroundings: Surroundings, faulty: FaultyCluster, tmp_path: Path
+) -> None:
+    async with (
+        serving(replace(surroundings, cluster=faulty), tmp_path) as api,
+        httpx.AsyncClient(base_url=api.url, timeout=30) as http,
+    ):
+        await eventually(lambda: is_ready(http), bool)
+        api.api.services.placer.bounds = Bounds(max_unfinished_per_user=2)
+        caller, other = await api.user(credits=5), await api.user(credits=5)
+        faulty.away = True
+        for _ in range(2):
+            await submit(http, caller)
+        refused = await http.post("/api/v1/jobs", json={"prompt": "a"}, headers=caller.headers)
+        assert (refused.status_code, refused.json()["code"]) == (429, "TOO_MANY_JOBS")
+        await submit(http, other)
+        assert await credits_of(http, caller) == 3
 
 
 async def test_a_refused_resource_fails_its_job_and_refunds(

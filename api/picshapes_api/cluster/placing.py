@@ -77,13 +77,18 @@ class Placer:
         """Whether the cluster may hold one more unfinished job."""
         return self._cache.unfinished + len(self._under_way) < self.bounds.max_unfinished
 
+    @property
+    def places_now(self) -> bool:
+        """Whether a submission's resource is created at once; else jobs wait in the database only."""
+        return self.has_room and self._now_ms() >= self._away_until_ms
+
     def has_room_for(self, owner: str) -> bool:
         """Whether this user may have one more unfinished job."""
         return self._cache.unfinished_of[owner] < self.bounds.max_unfinished_per_user
 
     async def place_soon(self, job: JobRow) -> None:
         """Try to create the resource, for a bounded time; if it takes longer, it goes on alone."""
-        if not self.has_room or self._now_ms() < self._away_until_ms:
+        if not self.places_now:
             return
         task = asyncio.create_task(self.place(job))
         self._under_way.add(task)

@@ -19,6 +19,11 @@ COLUMNS: Final = (
     " completed_at_ms, result_sha256, result_bytes, failure, closed_at_ms"
 )
 
+COUNT_OPEN: Final = (
+    "SELECT count(*) AS jobs FROM"
+    " (SELECT id FROM jobs WHERE user_id = $1 AND closed_at_ms IS NULL LIMIT $2) AS open_jobs"
+)
+
 
 @dataclass(frozen=True)
 class NewJob:
@@ -128,6 +133,11 @@ class JobStore:
             page.limit,
         )
         return [job_of(row) for row in rows]
+
+    async def count_open(self, user_id: str, most: int) -> int:
+        """Count a user's open jobs, but no further than `most`."""
+        found = await self._database.fetch_one(COUNT_OPEN, user_id, most)
+        return int(found["jobs"]) if found else 0
 
     async def request_cancel(self, job_id: str) -> None:
         """Note that the user wants the job to end; nothing if it has."""

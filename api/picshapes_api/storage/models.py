@@ -101,6 +101,7 @@ class Job(Model):
         indexes = (
             Index(fields=("user_id", "created_at_ms", "id"), name="jobs_of_user"),
             Index(fields=("closed_at_ms", "created_at_ms"), name="jobs_open"),
+            Index(fields=("user_id", "closed_at_ms"), name="jobs_open_of_user"),
         )
 
 
