@@ -45,6 +45,6 @@ async def serve(namespace: str, port: int) -> None:
 
 
 if __name__ == "__main__":
-    kopf.configure()  # as `kopf run` does: what is logged of an object becomes an Event
+    kopf.configure()  # as `kopf run` does
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve(sys.argv[1], int(sys.argv[2])))
