@@ -22,7 +22,7 @@ from picshapes_api.pictures import InvalidStorageUrlError, PictureStore
 from picshapes_api.server import HttpServer, ListenError
 from picshapes_api.settings import Settings
 from picshapes_api.storage.database import Database, DatabaseUnavailableError
-from picshapes_api.storage.sole_user import DatabaseInUseError, sole_user
+from picshapes_api.storage.sole_user import DatabaseInUseError, sole_counter, sole_user
 from picshapes_api.storage.url import InvalidDatabaseUrlError, parse
 from picshapes_api.web.app import build_app
 from picshapes_crds import logs
@@ -70,6 +70,8 @@ async def run(settings: Settings, stop: asyncio.Event, serving: asyncio.Event) -
             with attempt:
                 database = await Database.connect(url)
         stack.push_async_callback(database.close)
+        if not url.is_sqlite and settings.redis_url is None:
+            await stack.enter_async_context(sole_counter(url))
         clock = SystemClock()
         leadership = None
         if not url.is_sqlite:

@@ -16,7 +16,7 @@ import pytest
 from picshapes_cli.controlplane.server import ControlPlane
 
 from .conftest import eventually
-from .servers import free_port
+from .servers import Postgres, Redis, free_port
 
 KEY = "uk_" + "a" * 43
 
@@ -171,3 +171,23 @@ async def test_a_second_process_on_one_sqlite_file_is_refused(environment: dict[
             " SQLite serves one; use PostgreSQL for more"
         )
         assert await refusal(environment) == (2, sentence)
+
+
+async def test_a_second_process_on_postgresql_needs_redis_to_count_requests_together(
+    environment: dict[str, str], postgres: Postgres, redis: Redis
+) -> None:
+    url = await postgres.new_database()
+    alone = environment | {"DATABASE_URL": url}
+    async with process(alone) as started:
+        await listening(started)
+        sentence = (
+            "picshapes-api: another API process uses this database, and without REDIS_URL each counts its rate"
+            " limits alone: set REDIS_URL for more than one"
+        )
+        assert await refusal(alone) == (2, sentence)
+        async with process(alone | {"REDIS_URL": redis.url}) as second:
+            await listening(second)
+        started.kill()
+        await started.wait()
+        async with process(alone) as third:
+            await listening(third)

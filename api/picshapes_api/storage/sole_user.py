@@ -1,14 +1,29 @@
-"""SQLite serves one API process: a lock beside the file, held as long as the process lives, says so at start."""
+"""What serves one API process only says so at start, by a lock that is held as long as the process lives.
+
+SQLite does: the lock lies beside the file. Rate limits that are counted in memory do: without Redis, the lock is
+one of PostgreSQL's. Either is let go of however the process ends.
+"""
 
 import fcntl
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Final
+
+import asyncpg  # type: ignore[import-untyped] # ships no types
+
+from picshapes_api.storage.database import AWAY, DatabaseUnavailableError
+from picshapes_api.storage.url import DatabaseUrl
+
+COUNTER_KEY: Final = 0x7069_6373_6C69_6D69
+"""Any number that no other program locks in this database: the letters of `picslimi`."""
+HANDOVER_S: Final = 30
+"""The process before this one may need so long to end."""
 
 
 class DatabaseInUseError(OSError):
-    """Another API process has this SQLite file, or the file's folder can't be written."""
+    """Another API process has this database alone, or the folder of an SQLite file can't be written."""
 
 
 @contextmanager
@@ -32,6 +47,27 @@ def sole_user(sqlite_path: str) -> Iterator[None]:
         if isinstance(error, DatabaseInUseError) or error.filename != str(path):
             raise
         raise DatabaseInUseError(f"can't write beside {sqlite_path}: {error.strerror}") from error
+
+
+@asynccontextmanager
+async def sole_counter(url: DatabaseUrl) -> AsyncIterator[None]:
+    """Be the only process that counts requests in memory; waits a while for the one before to end."""
+    try:
+        lock = await asyncpg.connect(**url.server)
+    except AWAY as error:
+        raise DatabaseUnavailableError(f"can't open the database: {error}") from error
+    try:
+        await lock.execute(f"SET lock_timeout = '{HANDOVER_S}s'")
+        try:
+            await lock.execute("SELECT pg_advisory_lock($1)", COUNTER_KEY)
+        except asyncpg.LockNotAvailableError as error:
+            raise DatabaseInUseError(
+                "another API process uses this database, and without REDIS_URL each counts its rate limits alone:"
+                " set REDIS_URL for more than one"
+            ) from error
+        yield
+    finally:
+        await lock.close(timeout=5)
 
 
 def _private(name: str, flags: int) -> int:

@@ -36,6 +36,12 @@ class DatabaseUrl:
         return "reader" if "reader" in self.connections else "default"
 
     @property
+    def server(self) -> dict[str, Any]:
+        """What asyncpg needs for a connection of its own to PostgreSQL."""
+        credentials = self.connections["default"]["credentials"]
+        return {name: credentials[name] for name in ("host", "port", "user", "password", "database")}
+
+    @property
     def config(self) -> dict[str, Any]:
         """The configuration of tortoise-orm."""
         app = {
