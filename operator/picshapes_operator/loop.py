@@ -83,7 +83,7 @@ class Loop:
         self._explain()
 
     def _schedule(self) -> None:
-        if not len(self._state.waiting.queues):
+        if not self._state.waiting.anyone:
             return
         snapshot = self._state.open_snapshot(MOST)
         if snapshot.most:

@@ -33,6 +33,11 @@ class WaitingJobs:
         self._ageing = Timers()
         self.queues = Queues()
 
+    @property
+    def anyone(self) -> bool:
+        """Whether a job waits that may be claimed now or once it has rested."""
+        return bool(self._resting) or len(self.queues) > 0
+
     def add(self, job: GenerationJob, now: datetime) -> None:
         """Queue a job, or keep it with the reason why the catalogue can't serve it, or until it has rested."""
         uid, resolved = job.metadata.uid, resolve(job.spec, self._catalogue)

@@ -1,14 +1,26 @@
 """Jobs whose workers were lost: how long they rest, and what the operator keeps from them."""
 
+import asyncio
+import random
+import uuid
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
+from tests.simulation.api_server import ApiServer
+from tests.simulation.memory_cluster import MemoryCluster
 
 from picshapes_crds.catalogue import Catalogue
+from picshapes_crds.cluster import JOBS, PODS
+from picshapes_crds.leadership import Leadership, Seat
 from picshapes_crds.resource import GenerationJob
 from picshapes_crds.scheduling.suspicion import rest_s, rests_until
+from picshapes_crds.workers import lease_body, read_pod, worker_labels
+from picshapes_operator.loop import Loop
+from picshapes_operator.metrics import Metrics
 from picshapes_operator.state import ClusterState
+from picshapes_operator.writer import Writer
 
 from .test_state import CLAIMED, NOW, RESOLVED, FixedClock, job, state, waiting
 
@@ -43,6 +55,39 @@ def test_a_resting_job_is_queued_once_it_has_rested() -> None:
     clock.moment = NOW + timedelta(seconds=5)
     seen.open_snapshot(1)
     assert waiting(seen) == ["suspect"]
+
+
+async def test_the_only_waiting_job_is_claimed_once_it_has_rested() -> None:
+    clock = FixedClock()
+    cluster = MemoryCluster(ApiServer(clock.now, lambda: str(uuid.uuid4())))
+    seen = ClusterState(Catalogue.load("demo"), clock)
+    pod = await ready_pod(cluster)
+    seen.observe_pod(pod)
+    seen.fleet.leases_listed([lease_body(read_pod(pod), "id1", frozenset(), NOW)], clock.monotonic())
+    lost = {"phase": "Pending", "attempt": 2, "workersLost": 2, "conditions": [LOST]}
+    kind = {"apiVersion": JOBS.api_version, "kind": "GenerationJob"}
+    await cluster.create(JOBS, "n", kind | job("suspect", 1))
+    seen.observe_job(await cluster.merge_patch(JOBS, "n", "name-suspect", {"status": lost}, "status"))
+    metrics = Metrics(CollectorRegistry())
+    leadership = Leadership(cluster, Seat("n", "lease", "me"), clock)
+    loop = Loop(seen, Writer(cluster, seen, clock, metrics, random.Random(1)), leadership, clock, metrics)
+    for seconds, phase in ((0, "Pending"), (4, "Pending"), (6, "Claimed")):
+        clock.moment = NOW + timedelta(seconds=seconds)
+        seen.fleet.heard(clock.monotonic())
+        loop.step()
+        for _ in range(9):
+            await asyncio.sleep(0)  # the writer's tasks
+        assert (await cluster.get(JOBS, "n", "name-suspect"))["status"]["phase"] == phase
+
+
+async def ready_pod(cluster: MemoryCluster) -> dict[str, Any]:
+    catalogue = Catalogue.load("demo")
+    revisions = {"flux-schnell": catalogue.models["flux-schnell"].weights.revision_id}
+    labels = worker_labels(8000, "demo", revisions)
+    body = {"metadata": {"name": "w", "labels": labels}, "spec": {}}
+    ready = {"status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}}
+    await cluster.create(PODS, "n", body)
+    return await cluster.merge_patch(PODS, "n", "w", ready, "status")
 
 
 def test_a_job_that_was_told_another_reason_since_has_rested() -> None:
