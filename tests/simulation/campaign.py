@@ -47,11 +47,13 @@ class Campaign:
     def _template(self) -> Path:
         return Path(self._folder.name) / "template.db"
 
-    def run(self, seed: int, without: frozenset[Fault] = frozenset()) -> Outcome:
+    def run(
+        self, seed: int, without: frozenset[Fault] = frozenset(), *, hostile: frozenset[Fault] = frozenset()
+    ) -> Outcome:
         """Run one seed."""
         folder = Path(self._folder.name)
         try:
-            return run_seed(Plan(seed, self._template, folder, without), self._catalogue)
+            return run_seed(Plan(seed, self._template, folder, without, hostile), self._catalogue)
         finally:
             for file in folder.glob(f"{seed}.db*"):
                 file.unlink()

@@ -43,6 +43,8 @@ class Chaos:
             (Fault.JOB_DELETED, self._delete_job),
             (Fault.WATCH_EXPIRED, self._compact),
         ]
+        if world.hostile:
+            self._acts = [(fault, act) for fault, act in self._acts if fault in world.hostile]
 
     async def run(self, duration_s: float) -> None:
         """Strike until the time is over, and wait for what was begun."""
@@ -84,7 +86,7 @@ class Chaos:
         found = self._pick(self._world.everyone())
         if found is not None:
             found.client.cut_off = True
-            heals_s = self._rng.choice((2.0, 20.0, 60.0))
+            heals_s = self._rng.choice((2.0, 20.0, self._rng.uniform(35, 65)))
             self._world.loop.in_world(heals_s, lambda: setattr(found.client, "cut_off", False))
 
     async def _delay(self) -> None:
@@ -114,7 +116,7 @@ class Chaos:
     async def _set_clock(self) -> None:
         found = self._pick(self._world.everyone())
         if found is not None:
-            found.clock.wall_s += self._rng.choice((-120.0, -5.0, -0.5, 0.5, 5.0, 120.0))
+            found.clock.wall_s = self._rng.choice((-120.0, -5.0, -0.5, 0.5, 5.0, 120.0))
 
     async def _take_lease(self) -> None:
         server = self._world.net.server

@@ -20,10 +20,11 @@ from picshapes_api.storage import jobs
 from picshapes_api.storage.jobs import Accepted, Closing, JobStore, NewJob
 from picshapes_crds import patches
 from picshapes_crds.phases import Phase
-from picshapes_operator import loop, schedule
+from picshapes_operator import loop, roster, schedule
 from picshapes_worker.finishing import FinishingStage
 from picshapes_worker.work import Work
 
+from .faults import Fault
 from .kinds import JobRules
 
 
@@ -34,44 +35,50 @@ class Plant:
     name: str
     sow: Callable[[pytest.MonkeyPatch], None]
     found_as: re.Pattern[str]
+    under: frozenset[Fault]
+    """What must be done to the parts to bring it to light."""
 
 
 Sow = Callable[[pytest.MonkeyPatch], None]
 
 
-def _plant(name: str, found_as: str) -> Callable[[Sow], Sow]:
+def _plant(name: str, found_as: str, *under: Fault) -> Callable[[Sow], Sow]:
     def add(sow: Sow) -> Sow:
-        PLANTS.append(Plant(name, sow, re.compile(found_as)))
+        PLANTS.append(Plant(name, sow, re.compile(found_as), frozenset(under or CALMEST)))
         return sow
 
     return add
 
 
 PLANTS: Final[list[Plant]] = []
+CALMEST: Final = (Fault.WATCH_EXPIRED,)
+"""For bugs that show without much being done to the parts."""
+ROBBED: Final = (Fault.LEASE_LOST, Fault.TWINS)
+"""What makes the operator take a worker that lives for lost."""
 
 
-@_plant("the worker's writes are not fenced", "a stale write of worker-.* landed")
+@_plant("the worker's writes are not fenced", "a stale write of worker-.* landed", *ROBBED)
 def _unfenced_worker(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(patches.Fence, "tests", lambda _: [])
 
 
-@_plant("the operator's writes are not fenced", "attempt went from|changed hands")
+@_plant("the operator's writes are not fenced", "attempt went from|changed hands", Fault.LAGGING)
 def _unfenced_operator(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(patches, "_fenced", lambda _, **status: {"status": status})
 
 
-@_plant("phases move as anybody likes", "went from (Completed|Failed|Pending) to")
+@_plant("phases move as anybody likes", "went from (Completed|Failed|Pending|Processing) to", Fault.LAGGING)
 def _unruled(patch: pytest.MonkeyPatch) -> None:
     _unfenced_operator(patch)
     patch.setattr(JobRules, "_status_rules", lambda *_: iter(()))
 
 
-@_plant("jobs of lost workers stay with them", "has not ended")
+@_plant("jobs of lost workers stay with them", "has not ended", Fault.WORKER_KILLED)
 def _no_recovery(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(loop, "recover", lambda *_: None)
+    patch.setattr(loop, "recover", lambda *_, **__: None)
 
 
-@_plant("the outbox places nothing", "has not ended")
+@_plant("the outbox places nothing", "has not ended", Fault.API_KILLED, Fault.PARTITIONED)
 def _no_outbox(patch: pytest.MonkeyPatch) -> None:
     async def nothing(_: Outbox) -> bool:
         return False
@@ -82,7 +89,7 @@ def _no_outbox(patch: pytest.MonkeyPatch) -> None:
 @_plant("workers are given more than they have places for", "holds .* jobs for more than 5 s")
 def _surplus(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(schedule, "PLACES", 9)
-    patch.setattr(loop, "PLACES", 9)
+    patch.setattr(roster, "PLACES", 9)
     patch.setattr(loop, "rebalance", lambda *_: [])
 
 
@@ -96,7 +103,7 @@ def _side_by_side(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Work, "run", run)
 
 
-@_plant("pictures of lost attempts are kept", "belongs to no job")
+@_plant("pictures of lost attempts are kept", "belongs to no job", *ROBBED)
 def _kept_uploads(patch: pytest.MonkeyPatch) -> None:
     async def keep(_: FinishingStage) -> None:
         pass

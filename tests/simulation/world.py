@@ -41,6 +41,8 @@ class Plan:
     """A database with its tables and users."""
     folder: Path
     without: frozenset[Fault] = frozenset()
+    hostile: frozenset[Fault] = frozenset()
+    """If any: as many faults, jobs and processes as any run has, and of what is done to parts these alone."""
 
 
 class World:
@@ -50,7 +52,7 @@ class World:
         def chance(name: str) -> random.Random:
             return random.Random(f"{plan.seed} {name}")
 
-        self.loop, self._rng = loop, chance("world")
+        self.loop, self._rng, self.hostile = loop, chance("world"), plan.hostile
         self.trace = Trace(loop.time)
         uids = chance("uids")
         server = ApiServer(
@@ -71,6 +73,8 @@ class World:
         self.cluster.started = self.checks.worker_ids.__setitem__
         self.cluster.violated = self.checks.violated
         self.workload = Workload(loop, server, self._serving, faults, chance("workload"))
+        if plan.hostile:
+            faults.rate, self.workload.wanted = 2.5, 14
         self._operators: dict[int, Running[OperatorPart]] = {}
         self._apis: dict[int, Running[ApiPart]] = {}
         self._alone_since: tuple[int, float] | None = None
@@ -102,7 +106,7 @@ class World:
         for _ in range(rng.randint(1, 3)):
             models = MODELS if rng.random() < 0.6 else (rng.choice(MODELS),)
             self.cluster.create(Shape(rng.choice(SIZES_MIB), models))
-        operators, apis = rng.choice((1, 2, 2)), rng.choice((1, 2, 2))
+        operators, apis = (2, 2) if self.hostile else (rng.choice((1, 2, 2)), rng.choice((1, 2, 2)))
         keepers: list[Callable[[], Any]] = [self.cluster.kubelet, self.cluster.collect_garbage, self._watch_over]
         keepers += [partial(self._keep_operator, number) for number in range(operators)]
         keepers += [partial(self._keep_api, number) for number in range(apis)]
