@@ -51,11 +51,17 @@ class Cell:
         return [(scene, caption(scene, random)) for scene in scenes]
 
 
-def pipeline_draw(model: str, weights: Path, dtype: torch.dtype) -> Draw:
-    """Load a model as the worker does and draw with it."""
+def load_pipeline(model: str, weights: Path, dtype: torch.dtype) -> Any:
+    """Load a model's pipeline from its folder."""
     kind: Any = FluxPipeline if model == FLUX else ZImagePipeline
     pipeline = kind.from_pretrained(weights / model, dtype=dtype)
     pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+def pipeline_draw(model: str, weights: Path, dtype: torch.dtype) -> Draw:
+    """Load a model as the worker does and draw with it."""
+    pipeline = load_pipeline(model, weights, dtype)
     extra = {"max_sequence_length": 64} if model == FLUX else {}
 
     def draw(
