@@ -25,12 +25,13 @@ class Told:
     def __init__(self, waiting: WaitingJobs, workers: Sequence[Worker], now: datetime) -> None:
         self._waiting, self._workers, self.now = waiting, workers, now
         self._lines: dict[Demand, list[JobId]] = {}
+        self._whys: dict[Demand, Why] = {}
 
     def due(self, explanations: Explanations, jobs: Mapping[JobId, GenerationJob]) -> Iterator[tuple[JobId, Why]]:
         """Yield the jobs that are to be told now, and what."""
         now_s = self.now.timestamp()
         queues = self._waiting.queues
-        reasons = {demand: why(demand, self._workers).reason for demand in queues.demands()}
+        reasons = {demand: self._why_of(demand).reason for demand in queues.demands()}
         explanations.seen(reasons, self._line, now_s)
         while (uid := explanations.next(now_s)) is not None:
             found = self._why(uid)
@@ -41,7 +42,13 @@ class Told:
         refusal, ticket = self._waiting.refusal(uid), self._waiting.queues.ticket(uid)
         if refusal:
             return Why(refusal.reason, refusal.message, {})
-        return why(ticket.demand, self._workers) if ticket else None  # None: it rests, and was told so
+        return self._why_of(ticket.demand) if ticket else None  # None: it rests, and was told so
+
+    def _why_of(self, demand: Demand) -> Why:
+        """Look at the workers once for all jobs that want the same."""
+        if demand not in self._whys:
+            self._whys[demand] = why(demand, self._workers)
+        return self._whys[demand]
 
     def _place(self, uid: JobId, found: Why) -> str:
         ticket = self._waiting.queues.ticket(uid)

@@ -1,5 +1,6 @@
 """What waiting jobs are told, with the workers as they are."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -64,3 +65,23 @@ def test_a_resting_job_keeps_the_reason_that_it_rests_for() -> None:
     for uid in state.waiting.wake(NOW + timedelta(seconds=20)):
         state.explanations.waits(uid, NOW.timestamp() + 20)
     assert told(state, [], 22)["a"][0] == "NoWorkerFits"
+
+
+class CountedWorkers(list[Worker]):
+    """Counts how often somebody looks at all of them."""
+
+    looks = 0
+
+    def __iter__(self) -> Iterator[Worker]:
+        self.looks += 1
+        return super().__iter__()
+
+
+def test_the_workers_are_looked_at_once_for_all_jobs_that_want_the_same() -> None:
+    state = seen(*(job(f"job-{number}", number) for number in range(20)))
+    workers = CountedWorkers([busy(64)])
+    told(state, [], 0)
+    found = Told(state.waiting, workers, NOW + timedelta(seconds=20)).due(state.explanations, state.jobs)
+
+    assert len(list(found)) == 20
+    assert workers.looks <= 2  # once for the queue's own demand, once for the jobs'
