@@ -81,6 +81,7 @@ async def test_after_its_days_a_picture_is_told_expired_and_then_removed(
     await complete(api, job_id, job_id, b"picture")
     (api.storage / "notes.txt").write_text("not ours")
     done = await poll(http, job_id, "completed")
+    await settled(api, job_id)
     await api.api.sweeper.step()
     assert (await http.get(done["result_url"])).content == b"picture"
     clock.days = 2
