@@ -16,6 +16,8 @@ from .world import Plan
 
 SHOWN: Final = 80
 """Lines of a failing run's trace that are shown."""
+COLLECT_AFTER: Final = 8
+"""Runs after which garbage is collected: within a run never, so that it can't matter when."""
 SHARED_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a fresh folder within it
 
 
@@ -23,6 +25,7 @@ class Campaign:
     """Runs seeds; use as a context manager: its databases lie in a folder of their own."""
 
     def __init__(self) -> None:
+        self._runs = 0
         self._catalogue = Catalogue.load("demo")
         self._folder = tempfile.TemporaryDirectory(
             prefix="picshapes-simulation-", dir=SHARED_MEMORY if SHARED_MEMORY.is_dir() else None
@@ -33,13 +36,10 @@ class Campaign:
         self._logging = structlog.get_config()
         be_quiet()
         make_template(self._template)
-        gc.collect()
-        gc.freeze()  # what is there by now stays: no run need look through it
         return self
 
     def __exit__(self, *_: object) -> None:
         """Delete the folder."""
-        gc.unfreeze()
         structlog.configure(**self._logging)
         self._folder.cleanup()
 
@@ -52,6 +52,9 @@ class Campaign:
     ) -> Outcome:
         """Run one seed."""
         folder = Path(self._folder.name)
+        self._runs += 1
+        if self._runs % COLLECT_AFTER == 0:
+            gc.collect()
         try:
             return run_seed(Plan(seed, self._template, folder, without, hostile), self._catalogue)
         finally:

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Self
 
-from picshapes_crds.cluster import Event, ExpiredError, Json, Kind, ObjectList, Scope
+from picshapes_crds.cluster import Event, ExpiredError, Json, Kind, ObjectList, Scope, UnavailableError
 from picshapes_crds.cluster.kube import WATCH_SILENCE_S
 
 from .faults import Fault
@@ -63,10 +63,15 @@ class NetworkCluster:
     ) -> Json:
         """Apply a JSON patch."""
         server = self._net.server
-        return await self._write(
-            f"json patch {kind.plural} {name}",
-            lambda: server.json_patch(kind, namespace, name, operations, subresource),
-        )
+        try:
+            return await self._write(
+                f"json patch {kind.plural} {name}",
+                lambda: server.json_patch(kind, namespace, name, operations, subresource),
+            )
+        except UnavailableError:
+            results = [one["value"] for one in operations if one["path"] == "/status/result"]
+            self._net.unanswered.update(result["key"] for result in results)
+            raise
 
     async def delete(self, kind: Kind, namespace: str, name: str, uid: str, *, grace_s: int | None = None) -> None:
         """Delete an object of this uid."""

@@ -32,7 +32,7 @@ async def await_expiry(world: World) -> None:
         body = {"spec": {"ttlSecondsAfterFinished": 1}}
         server.merge_patch(JOBS, NAMESPACE, job["metadata"]["name"], body)
     until = world.loop.time() + TTL_BOUND_S
-    while left := _left_jobs(world) + _left_leases(world):
+    while left := _left_jobs(world) + _left_leases(world) + _left_pictures(world):
         if world.loop.time() >= until:
             world.checks.violated(f"{left[0]} is still there")
             return
@@ -49,6 +49,13 @@ def _left_leases(world: World) -> list[str]:
     leases = [one["metadata"] for one in world.net.server.list_all(LEASES, Scope(NAMESPACE)).items]
     names = [one["name"] for one in leases if "ownerReferences" in one]
     return [f"the lease {name} of a gone worker" for name in names if name not in world.cluster.pods]
+
+
+def _left_pictures(world: World) -> list[str]:
+    """Return the pictures of attempts that don't count, of workers that live and could delete them."""
+    excused = world.checks.referenced | world.bucket.excused | world.net.unanswered
+    alive = [key for key, process in world.bucket.objects.items() if process.alive]
+    return [f"the picture {key} of no job" for key in alive if key not in excused]
 
 
 def look_at_rest(world: World) -> None:
@@ -96,6 +103,3 @@ def _look_at_leftovers(world: World) -> None:
     for key in bucket.deleted:
         if key in checks.referenced:
             checks.violated(f"the picture {key} of a completed job was deleted")
-    for key, process in bucket.objects.items():
-        if key not in checks.referenced and key not in bucket.excused and process.alive:
-            checks.violated(f"the picture {key} belongs to no job")

@@ -22,6 +22,9 @@ class Network:
         self.loop, self.server, self.faults, self.rng, self.trace = loop, server, faults, rng, trace
         self.writer: Process | None = None
         """Whose request the server carries out right now."""
+        self.unanswered: set[str] = set()
+        """Keys of pictures whose job's end was written without an answer: when the job is gone by then, nobody can
+        know whether the picture was accepted, and it is left to a sweep."""
         self._doomed: dict[Process, tuple[int, str]] = {}
 
     def latency_s(self) -> float:

@@ -103,7 +103,7 @@ def _side_by_side(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Work, "run", run)
 
 
-@_plant("pictures of lost attempts are kept", "belongs to no job", *ROBBED)
+@_plant("pictures of lost attempts are kept", "of no job is still there", *ROBBED)
 def _kept_uploads(patch: pytest.MonkeyPatch) -> None:
     async def keep(_: FinishingStage) -> None:
         pass
@@ -119,12 +119,12 @@ def _no_upload(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(FinishingStage, "_upload", pretend)
 
 
-@_plant("finished resources are never deleted", "is still there")
+@_plant("finished resources are never deleted", "the finished .* is still there")
 def _no_expiry(patch: pytest.MonkeyPatch) -> None:
-    async def nothing(_: Mirror) -> None:
-        pass
+    async def pretend(*_: Any) -> bool:
+        return True
 
-    patch.setattr(Mirror, "_delete_expired", nothing)
+    patch.setattr(Mirror, "_delete", pretend)
 
 
 @_plant("resources are deleted before their end is recorded", "before its end was recorded")

@@ -86,7 +86,6 @@ def run_seed(plan: Plan, catalogue: Catalogue) -> Outcome:
         asyncio.set_event_loop(None)
         loop.close()
         gc.enable()
-        gc.collect()  # at a moment of our own: nothing of this run ends within the next one
 
 
 def _run(plan: Plan, loop: SimulatedLoop, catalogue: Catalogue) -> Outcome:
