@@ -23,8 +23,8 @@ _ALL_SHARES: Final = (0.04, 0.5, 0.34, 0.12)
 # Z-Image pads pictures and texts to multiples of 32 tokens, so its small pictures cost more.
 _FIRST_BATCHES: Final = {FLUX: ((256, 256, 48), (512, 512, 14)), Z_IMAGE: ((256, 256, 20), (512, 512, 14))}
 _LATER_BATCHES: Final = {
-    FLUX: ((256, 256, 20), (512, 512, 10), (1024, 1024, 3)),
-    Z_IMAGE: ((256, 256, 8), (512, 512, 10), (1024, 1024, 3)),
+    FLUX: ((256, 256, 12), (512, 512, 8), (1024, 1024, 5)),
+    Z_IMAGE: ((256, 256, 6), (512, 512, 8), (1024, 1024, 5)),
 }
 _OTHER_SIZES: Final = ((1024, 768, 2), (768, 1024, 2), (768, 768, 3), (1536, 1536, 1), (512, 768, 5))
 _BLOCKS: Final = ("transformer_blocks.", "layers.", "refiner.")
