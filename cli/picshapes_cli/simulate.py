@@ -10,7 +10,7 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -21,6 +21,8 @@ from picshapes_cli.shown import console
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 SIMULATOR: Final = ROOT / "tests" / "simulation"
+SHARE: Final = 200
+"""Seeds that one process runs before the next one takes over: what is left in memory slows it down."""
 LINE_BYTES: Final = 64 * 1024 * 1024
 """A line holds a whole trace."""
 
@@ -96,13 +98,22 @@ def simulate(  # noqa: PLR0913, PLR0917 - each option is a parameter
         console.print(f"The simulator is part of a checkout of PicShapes; there is none at {ROOT}.")
         raise typer.Exit(2)
     options = [f"--without={without}", *(["--twice"] if twice else []), *(["--trace"] if trace else [])]
-    processes = min(processes, seeds)
+    size = min(SHARE, -(-seeds // processes))
     shares = [
-        [f"--first={first + number}", f"--step={processes}", f"--count={len(range(number, seeds, processes))}"]
-        for number in range(processes)
+        [f"--first={begin}", f"--count={min(size, first + seeds - begin)}", *options]
+        for begin in range(first, first + seeds, size)
     ]
     began, totals = time.monotonic(), Totals()
-    asyncio.run(_run([[*share, *options] for share in shares], totals, trace=trace, quiet=as_json, wanted=seeds))
+
+    def told(line: dict[str, Any]) -> None:
+        totals.add(line)
+        if trace and not as_json:
+            sys.stdout.write("\n".join(line["trace"]) + "\n")
+        elif totals.seeds % SHARE == 0:
+            progress = f"{totals.seeds} of {seeds} seeds, {len(totals.failures)} failed"
+            sys.stderr.write(f"{progress}, {time.monotonic() - began:.0f} s\n")
+
+    asyncio.run(_run(shares, processes, told))
     body = totals.body(time.monotonic() - began)
     if as_json:
         sys.stdout.write(json.dumps(body, indent=2) + "\n")
@@ -112,18 +123,18 @@ def simulate(  # noqa: PLR0913, PLR0917 - each option is a parameter
         raise typer.Exit(1)
 
 
-async def _run(shares: list[list[str]], totals: Totals, *, trace: bool, quiet: bool, wanted: int) -> None:
-    async def run(share: list[str]) -> None:
-        async for line in _lines(share):
-            totals.add(line)
-            if trace and not quiet:
-                sys.stdout.write("\n".join(line["trace"]) + "\n")
-            elif not quiet and totals.seeds % 100 == 0:
-                console.print(f"{totals.seeds} of {wanted} seeds, {len(totals.failures)} failed", markup=False)
+async def _run(shares: list[list[str]], processes: int, told: Callable[[dict[str, Any]], None]) -> None:
+    """Run the shares, so many at once."""
+    left = iter(shares)
+
+    async def run_shares() -> None:
+        for share in left:  # shared: each takes the next one
+            async for line in _lines(share):
+                told(line)
 
     async with asyncio.TaskGroup() as tasks:
-        for share in shares:
-            tasks.create_task(run(share))
+        for _ in range(processes):
+            tasks.create_task(run_shares())
 
 
 async def _lines(arguments: list[str]) -> AsyncIterator[dict[str, Any]]:
@@ -139,7 +150,7 @@ async def _lines(arguments: list[str]) -> AsyncIterator[dict[str, Any]]:
     try:
         async for line in process.stdout:
             yield json.loads(line)
-        if await process.wait() not in (0, 1):
+        if await process.wait():
             raise RuntimeError(f"the simulator ended with status {process.returncode}")
     finally:
         if process.returncode is None:

@@ -28,26 +28,23 @@ def summary(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def main() -> int:
-    """Run the seeds; the exit status is 1 if one of them violates an invariant."""
+def main() -> None:
+    """Run the seeds."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--count", type=int, default=1)
-    parser.add_argument("--step", type=int, default=1)
     parser.add_argument("--without", default="")
     parser.add_argument("--trace", action="store_true")
     parser.add_argument("--twice", action="store_true")
     options = parser.parse_args()
     without = frozenset(Fault[name.upper()] for name in options.without.split(",") if name)
-    failed = False
     with Campaign() as campaign:
-        for seed in range(options.first, options.first + options.count * options.step, options.step):
+        for seed in range(options.first, options.first + options.count):
             outcome = campaign.run(seed, without)
             line = summary(outcome)
             if options.twice:
                 line["equal"] = campaign.run(seed, without).digest == outcome.digest
             if outcome.violation:
-                failed = True
                 small, needless = campaign.smaller(outcome, without)
                 line["without"] = sorted(fault.name.lower() for fault in needless)
                 line["trace"] = shown(small)
@@ -55,8 +52,7 @@ def main() -> int:
                 line["trace"] = [str(one) for one in outcome.trace.noted]
             sys.stdout.write(json.dumps(line) + "\n")
             sys.stdout.flush()
-    return int(failed)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -60,7 +60,6 @@ def _left_pictures(world: World) -> list[str]:
 
 def look_at_rest(world: World) -> None:
     """Judge what is left when nothing happens any more."""
-    _look_at_promises(world)
     _look_at_ends(world)
     _look_at_leftovers(world)
 
@@ -71,7 +70,8 @@ def _open(world: World) -> list[str]:
     return [row[0] for row in rows] + live
 
 
-def _look_at_promises(world: World) -> None:
+def look_at_promises(world: World) -> None:
+    """What the API has answered must be in its database."""
     known = {row[0] for row in world.database.execute("SELECT id FROM jobs").fetchall()}
     promises = world.workload.promises
     if lost := sorted(promises.accepted - known):

@@ -13,9 +13,10 @@ import pytest
 
 from picshapes_api import submitting
 from picshapes_api.cluster import mirror
+from picshapes_api.cluster.job_cache import Changes
 from picshapes_api.cluster.mirror import Mirror
 from picshapes_api.cluster.outbox import Outbox
-from picshapes_api.core.job_view import JobFacts, Outcome
+from picshapes_api.core.job_view import JobFacts, Outcome, is_api_job
 from picshapes_api.storage import jobs
 from picshapes_api.storage.jobs import Accepted, Closing, JobStore, NewJob
 from picshapes_crds import patches
@@ -129,14 +130,15 @@ def _no_expiry(patch: pytest.MonkeyPatch) -> None:
 
 @_plant("resources are deleted before their end is recorded", "before its end was recorded")
 def _unarchived(patch: pytest.MonkeyPatch) -> None:
-    async def close(*_: Any) -> set[str]:
-        return set()
+    write = Mirror._write
 
-    async def all_closed(_: JobStore, job_ids: list[str]) -> set[str]:
-        return set(job_ids)
+    async def delete_first(self: Mirror, changes: Changes) -> None:
+        for job_id, job in changes.seen.items():
+            if job.ended and is_api_job(job.resource):
+                await self._delete((job_id, job.uid))
+        await write(self, changes)
 
-    patch.setattr(JobStore, "close", close)
-    patch.setattr(JobStore, "closed_among", all_closed)
+    patch.setattr(Mirror, "_write", delete_first)
 
 
 @_plant("a failure is recorded for whatever ended", "but its resource was")
@@ -174,4 +176,4 @@ def _forgotten(patch: pytest.MonkeyPatch) -> None:
 
 @_plant("idempotency keys are not looked at", "jobs for the key")
 def _no_keys(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(submitting, "_idempotency", lambda *_: None)
+    patch.setattr(submitting, "read_idempotency", lambda *_: None)

@@ -8,7 +8,7 @@ import random
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
 
@@ -19,15 +19,12 @@ from picshapes_crds.catalogue import Catalogue
 from picshapes_crds.phases import Phase
 
 from .chaos import Chaos
-from .ending import await_ends, await_expiry, look_at_rest
+from .ending import await_ends, await_expiry, look_at_promises, look_at_rest
 from .faults import Fault
 from .loop import SimulatedLoop
 from .trace import Trace
 from .workload import USERS
 from .world import Plan, World
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 GRANT = 40
 
@@ -144,7 +141,7 @@ async def _story(world: World, rng: random.Random) -> None:
         tasks.create_task(Chaos(world, rng).run(duration_s))
         tasks.create_task(world.workload.run(duration_s))
     world.calm()
-    for phase in (await_ends, await_expiry):
-        step: Callable[[World], Any] = phase
-        await step(world)
+    await await_ends(world)
+    look_at_promises(world)
+    await await_expiry(world)
     look_at_rest(world)
