@@ -44,11 +44,11 @@ async def case(request: pytest.FixtureRequest, install: Install) -> AsyncIterato
             await asyncio.gather(parts.start_api(), others)
             yield Case(parts, "api", "api")
             return
-        with servers.postgres() as server:
-            database = {"DATABASE_URL": await server.new_database()}
-            await parts.start_api("leader", database)
+        with servers.postgres() as server, servers.redis() as limits:
+            shared = {"DATABASE_URL": await server.new_database(), "REDIS_URL": limits.url}
+            await parts.start_api("leader", shared)
             leader = await mirror(parts)
-            await asyncio.gather(parts.start_api("standby", database), others)
+            await asyncio.gather(parts.start_api("standby", shared), others)
             assert await mirror(parts) == leader
             yield Case(parts, "leader", "standby")
             await parts.stop("standby")
