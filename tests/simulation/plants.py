@@ -104,7 +104,7 @@ def _side_by_side(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Work, "run", run)
 
 
-@_plant("pictures of lost attempts are kept", "of no job is still there", *ROBBED)
+@_plant("pictures of lost attempts are kept", "of no job is still there", Fault.JOB_DELETED, Fault.JOB_REPLACED)
 def _kept_uploads(patch: pytest.MonkeyPatch) -> None:
     async def keep(_: FinishingStage) -> None:
         pass
