@@ -6,7 +6,7 @@ violation ends the run.
 
 import asyncio
 import sqlite3
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
@@ -178,11 +178,3 @@ class Checks:
             ).fetchone()
             if row is None or row[0] is None:
                 self.violated(f"{writer} deleted {before['metadata']['name']} before its end was recorded")
-
-
-def by_name(lives: dict[str, Life]) -> dict[str, list[Life]]:
-    """Return the resources that had each name."""
-    found: defaultdict[str, list[Life]] = defaultdict(list)
-    for life in lives.values():
-        found[life.name].append(life)
-    return found

@@ -94,7 +94,7 @@ def _run(plan: Plan, loop: SimulatedLoop, catalogue: Catalogue) -> Outcome:
             checks.violated(f"nobody caught {failure.get('exception')!r}: {failure['message']}")
     finally:
         world.close()
-        loop.run_until_complete(_settle())
+        loop.run_until_complete(_settle(loop))
     return Outcome(
         seed=plan.seed,
         violation=checks.violation,
@@ -109,10 +109,10 @@ def _run(plan: Plan, loop: SimulatedLoop, catalogue: Catalogue) -> Outcome:
     )
 
 
-async def _settle() -> None:
+async def _settle(loop: SimulatedLoop) -> None:
     """Let the killed processes unwind, then end the rest."""
     await asyncio.sleep(0)
-    left = asyncio.all_tasks() - {asyncio.current_task()}
+    left = [task for task in loop.world.tasks if not task.done() and task is not asyncio.current_task()]
     for task in left:
         task.cancel()
     if left:
