@@ -18,6 +18,9 @@ TRIED = 40
 """Seeds within which a planted bug must be found."""
 LEAST_STEPS = 200
 
+# A signal's exception would be one more fault to the simulated loop, which goes on.
+pytestmark = pytest.mark.timeout(300, method="thread")
+
 
 @pytest.fixture(scope="module")
 def campaign() -> Iterator[Campaign]:
