@@ -109,7 +109,7 @@ def test_a_running_pipeline_stops_when_the_job_is_cancelled(studio: Stack) -> No
     assert studio.until_job(studio.kubectl.read("gj", "long")["metadata"]["uid"], "failed")["error_msg"]
 
 
-def test_demo_draws_1024_by_1024_pixels_and_leaves_nothing_but_the_picture(tmp_path: Path) -> None:
+def test_demo_draws_512_by_512_pixels_and_leaves_nothing_but_the_picture(tmp_path: Path) -> None:
     temporary = tmp_path / "tmp"
     temporary.mkdir()
     folder = tmp_path / "cwd"
@@ -121,7 +121,7 @@ def test_demo_draws_1024_by_1024_pixels_and_leaves_nothing_but_the_picture(tmp_p
     )
 
     assert done.returncode == 0, done.stderr
-    assert re.search(rf"1024 by 1024 px, z-image-turbo, seed \d+: {folder / 'circle.png'}", done.stderr)
+    assert re.search(rf"512 by 512 px, z-image-turbo, seed \d+: {folder / 'circle.png'}", done.stderr)
     assert [path.name for path in folder.iterdir()] == ["circle.png"]
-    assert size((folder / "circle.png").read_bytes()) == ("PNG", (1024, 1024))
+    assert size((folder / "circle.png").read_bytes()) == ("PNG", (512, 512))
     assert list(temporary.iterdir()) == []
