@@ -24,6 +24,9 @@ OUTAGE_S: Final = LEASE_STALE_S + 5
 HANGS_S: Final = 20.0
 """Connections stand open for so long and nothing answers; then they break, and new ones are refused."""
 
+HELD_BEFORE: Final = ("runs-throughout", "ends-meanwhile", "waits-behind-the-first", "begins-meanwhile")
+"""The jobs that a worker holds when the outage begins."""
+
 
 @pytest_asyncio.fixture
 async def plane(binaries: Binaries, tmp_path: Path) -> AsyncIterator[ControlPlane]:
@@ -67,7 +70,7 @@ async def test_an_outage_longer_than_a_lease_requeues_nothing(plane: ControlPlan
         await history.until_phase(job, Phase.CLAIMED)
     await parts.apply("pending", steps=2)
     await parts.apply("cancelled", steps=2)
-    holders = {name: history.now(name).worker_id for name in history.lives}
+    holders = {name: history.now(name).worker_id for name in HELD_BEFORE}
 
     away = asyncio.create_task(outage(plane))
     submitted = await parts.submit()
