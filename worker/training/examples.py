@@ -13,7 +13,7 @@ from training.loop import StepSource
 from training.scenes import ANY_COLOUR, MAX_SHAPES, OPEN_COLOURS, Scene, SceneChoice, sample_scene
 
 _CODE_NOISE: Final = 0.05
-_OPEN_SHARE: Final = 0.04
+_OPEN_SHARE: Final = 0.15
 _SEED_DECIDES: Final = 0.7
 
 
