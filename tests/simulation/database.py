@@ -31,7 +31,7 @@ class SharedFile:
         self.net, self.path = net, path
         shutil.copyfile(template, path)
         self._writer: Process | None = None
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._waiting: deque[tuple[Process, asyncio.Future[None]]] = deque()
         self.committed: list[Callable[[], None]] = []
         """Called after each commit."""
 
@@ -46,24 +46,28 @@ class SharedFile:
 
     async def lock(self, process: Process) -> None:
         """Become the one writer, or fail after SQLite's busy timeout."""
-        if self._writer is not None:
-            turn: asyncio.Future[None] = self.net.loop.create_future()
-            self._waiting.append(turn)
-            try:
-                async with asyncio.timeout(BUSY_TIMEOUT_S):
-                    await turn
-            except TimeoutError:
-                raise sqlite3.OperationalError("database is locked") from None
-        self._writer = process
+        if self._writer is None:
+            self._writer = process
+            return
+        turn: asyncio.Future[None] = self.net.loop.create_future()
+        self._waiting.append((process, turn))
+        try:
+            async with asyncio.timeout(BUSY_TIMEOUT_S):
+                await turn
+        except TimeoutError:
+            if turn.done() and not turn.cancelled():  # its turn came in the same moment
+                self.unlock(process)
+            raise sqlite3.OperationalError("database is locked") from None
 
     def unlock(self, process: Process) -> None:
-        """Let the next one write."""
+        """Hand the lock to the next one: nobody who comes by meanwhile can take it as well."""
         if self._writer is not process:
             return
         self._writer = None
         while self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():
+            heir, turn = self._waiting.popleft()
+            if heir.alive and not turn.done():
+                self._writer = heir
                 turn.set_result(None)
                 return
 
@@ -84,6 +88,11 @@ class SimulatedConnection:
         """Run one statement."""
         if sql == "BEGIN IMMEDIATE":
             await self._file.lock(self._process)
+            try:
+                return await self._real.execute(sql, parameters)
+            except sqlite3.Error:
+                self._file.unlock(self._process)
+                raise
         await self._step()
         return await self._real.execute(sql, parameters)
 
