@@ -7,9 +7,10 @@ then: so a process can be killed just before a write, just after it, or so that 
 import asyncio
 import json
 import ssl
-from collections import Counter
+from collections import Counter, defaultdict
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final, Self
 
 import aiohttp
@@ -113,6 +114,8 @@ class Gate:
         """Verb, job and HTTP status of every write of a job that was brought to the API server, in order."""
         self.watches: Counter[str] = Counter()
         """How often a watch was opened, by the resource's plural."""
+        self.reads: defaultdict[str, list[datetime]] = defaultdict(list)
+        """When an object was asked for, by its name, and a list, by the resource's plural."""
         self.closed = False
         """Whether every request is turned away."""
 
@@ -181,6 +184,8 @@ class Gate:
 
     async def _stream(self, incoming: web.Request, request: _Request) -> web.StreamResponse:
         url = URL(self._plane.url + request.path, encoded=True)
+        if not incoming.query.get("watch"):
+            self.reads[incoming.path.rpartition("/")[2]].append(datetime.now(UTC))
         async with self._session.get(url, headers=request.headers) as answer:
             response = web.StreamResponse(
                 status=answer.status, headers={"Content-Type": answer.headers["Content-Type"]}
