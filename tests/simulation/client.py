@@ -3,7 +3,17 @@
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Self
 
-from picshapes_crds.cluster import Event, ExpiredError, Json, Kind, ObjectList, Scope, UnavailableError
+from picshapes_crds.cluster import (
+    Event,
+    ExpiredError,
+    InvalidError,
+    Json,
+    Kind,
+    NotFoundError,
+    ObjectList,
+    Scope,
+    UnavailableError,
+)
 from picshapes_crds.cluster.kube import WATCH_SILENCE_S
 
 from .faults import Fault
@@ -23,6 +33,8 @@ class NetworkCluster:
         """Nothing reaches the API server, and nothing comes back."""
         self.lag_s = 0.0
         """A request takes up to so long to arrive, beyond the usual."""
+        self._refused: dict[str, tuple[str, set[str]]] = {}
+        """Of jobs whose completion was refused: uid and keys of pictures, until a read tells why."""
 
     async def __aenter__(self) -> Self:
         """Return itself: as a connection it needs no opening."""
@@ -38,9 +50,16 @@ class NetworkCluster:
 
     async def get(self, kind: Kind, namespace: str, name: str) -> Json:
         """Read an object."""
-        answer: Json = await self._call(
-            f"get {kind.plural} {name}", lambda: self._net.server.get(kind, namespace, name)
-        )
+        uid, keys = self._refused.pop(name, ("", set()))
+        try:
+            answer: Json = await self._call(
+                f"get {kind.plural} {name}", lambda: self._net.server.get(kind, namespace, name)
+            )
+        except NotFoundError:
+            self._net.unanswered.update(keys)
+            raise
+        if answer["metadata"]["uid"] != uid:
+            self._net.unanswered.update(keys)
         return answer
 
     async def list_all(self, kind: Kind, scope: Scope, *, metadata_only: bool = False) -> ObjectList:
@@ -68,9 +87,13 @@ class NetworkCluster:
                 f"json patch {kind.plural} {name}",
                 lambda: server.json_patch(kind, namespace, name, operations, subresource),
             )
-        except UnavailableError:
-            results = [one["value"] for one in operations if one["path"] == "/status/result"]
-            self._net.unanswered.update(result["key"] for result in results)
+        except (UnavailableError, InvalidError) as error:
+            keys = {one["value"]["key"] for one in operations if one["path"] == "/status/result"}
+            if isinstance(error, UnavailableError):
+                self._net.unanswered |= keys
+            elif keys:
+                uids = [one["value"] for one in operations if one["path"] == "/metadata/uid"]
+                self._refused[name] = uids[0], keys
             raise
 
     async def delete(self, kind: Kind, namespace: str, name: str, uid: str, *, grace_s: int | None = None) -> None:

@@ -23,8 +23,8 @@ class Network:
         self.writer: Process | None = None
         """Whose request the server carries out right now."""
         self.unanswered: set[str] = set()
-        """Keys of pictures whose job's end was written without an answer: when the job is gone by then, nobody can
-        know whether the picture was accepted, and it is left to a sweep."""
+        """Keys of pictures whose job's end was written without an answer, or refused when the job was gone: nobody
+        can know whether the picture was accepted before, and it is left to a sweep."""
         self._doomed: dict[Process, tuple[int, str]] = {}
 
     def latency_s(self) -> float:

@@ -38,7 +38,7 @@ def completed(key: str = KEY) -> Json:
         (job("a", attempt=2), Standing.NOT_OURS),
         (job("a", workerID="process-2"), Standing.NOT_OURS),
         (job("a", phase="Pending", workerID=None), Standing.NOT_OURS),
-        (job("b"), Standing.NOT_OURS),
+        (job("b"), Standing.GONE),
     ],
     ids=[
         "deleted",
@@ -50,7 +50,7 @@ def completed(key: str = KEY) -> Json:
         "a later attempt",
         "another process",
         "requeued",
-        "another uid",
+        "another job under its name",
     ],
 )
 def test_a_job_as_read_says_how_an_attempt_with_a_picture_stands(obj: Json | None, standing: Standing) -> None:
@@ -177,10 +177,20 @@ async def test_a_refusal_that_is_not_the_patchs_fault_is_tried_again(
     assert await end(context) is Ending.ACCEPTED
 
 
-async def test_a_job_that_vanishes_while_a_read_is_refused_is_gone(
+async def test_a_job_that_vanishes_after_a_refusal_may_have_been_completed_by_a_write_that_arrived_twice(
     context: WorkerContext, memory: MemoryCluster
 ) -> None:
     memory.put("generationjobs", job("a", attempt=2))
     memory.faults["get"] = [Fault(NotFoundError("gone", 404))]
 
-    assert await end(context) is Ending.REJECTED
+    assert await end(context) is Ending.UNKNOWN
+
+
+async def test_a_job_replaced_under_its_name_after_an_unanswered_write_may_have_been_completed(
+    context: WorkerContext, memory: MemoryCluster
+) -> None:
+    successor = job("b")
+    memory.put("generationjobs", successor | {"metadata": successor["metadata"] | {"name": "a"}})
+    memory.faults["json_patch"] = [Fault(SILENCE)]
+
+    assert await end(context) is Ending.UNKNOWN

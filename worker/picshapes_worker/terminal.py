@@ -30,19 +30,19 @@ class Standing(Enum):
     OURS = auto()
     """This attempt still holds the job, and it has not ended."""
     NOT_OURS = auto()
-    """Another attempt, process or job has its place, or it ended otherwise: ours can't count any more."""
+    """Another attempt or process has it, or it ended otherwise: ours does not count and never did."""
     GONE = auto()
-    """There is no job of this name."""
+    """It was deleted; another job may have its name by now. How it ended nobody can say any more."""
 
 
 def judge(job: Json | None, fence: Fence, key: str | None) -> Standing:
     """Say how a job, as just read, stands towards this attempt; `key` is its picture's, None for a failure."""
     if job is None:
         return Standing.GONE
+    if job["metadata"]["uid"] != fence.uid:
+        return Standing.GONE
     status = job.get("status", {})
-    if job["metadata"]["uid"] != fence.uid or status.get("attempt") != fence.attempt:
-        return Standing.NOT_OURS
-    if status.get("workerID") != fence.worker_id:
+    if status.get("attempt") != fence.attempt or status.get("workerID") != fence.worker_id:
         return Standing.NOT_OURS
     if status["phase"] not in TERMINAL:
         return Standing.OURS
@@ -61,7 +61,8 @@ class Ending(Enum):
     REJECTED = auto()
     """It can never be accepted: nothing in the cluster refers to the picture, nor ever will."""
     UNKNOWN = auto()
-    """The job is gone, but a write was never answered: perhaps it was accepted, and the job then deleted."""
+    """The job is gone, and perhaps a write was accepted before: one that was never answered, or one that arrived
+    twice, of which the second was refused. The picture stays; its age removes it."""
     GAVE_UP = auto()
     """No answer for as long as the claim could be ours."""
 
@@ -95,7 +96,8 @@ async def end_job(write: TerminalWrite, until: float, context: WorkerContext) ->
             case Standing.NOT_OURS:
                 return Ending.REJECTED
             case Standing.GONE:
-                return Ending.UNKNOWN if unanswered else Ending.REJECTED
+                never_there = isinstance(fault, NotFoundError) and not unanswered
+                return Ending.REJECTED if never_there else Ending.UNKNOWN
             case Standing.OURS if isinstance(fault, InvalidError):
                 log.error("terminal.refused", job=write.job_name, error=str(fault))
                 return Ending.BAD
