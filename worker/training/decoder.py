@@ -30,7 +30,8 @@ _COARSE_SHARE: Final = 0.25
 """Of the steps."""
 _COARSE_LEVELS_PX: Final = (16, 8, 4, 2)
 """The size of a pixel after each of the first blocks that double."""
-_SIZES_PX: Final = ((256, 256), (256, 256), (512, 512), (1024, 1024), (768, 512), (512, 768))
+_SIZES_PX: Final = (*((256, 256),) * 4, (512, 512), (512, 512), (1024, 1024), (768, 512), (512, 768))
+"""Small pictures are drawn worst, so half of the windows are of these."""
 _NOISE: Final = 0.5
 _NARROW_INPUTS: Final = 72
 _FINEST_PACE: Final = 0.2
