@@ -90,7 +90,7 @@ class Changes:
     """The cluster was listed: jobs absent from the cache are gone."""
     seen: dict[str, CachedJob] = field(default_factory=dict)
     deleted: dict[str, CachedJob] = field(default_factory=dict)
-    """Jobs whose resources were deleted, in their last state."""
+    """Resources that were deleted, in their last state, by uid: a job can lose one after another."""
 
 
 class JobCache:
@@ -165,7 +165,7 @@ class JobCache:
         for job_id, job in old.items():
             new = self._jobs.get(job_id)
             if new is None or new.uid != job.uid:
-                self._changes.deleted[job_id] = job
+                self._changes.deleted[job.uid] = job
         self.mark_all_changed()
 
     def _put(self, job: CachedJob) -> None:
@@ -182,7 +182,7 @@ class JobCache:
         old = self._jobs.pop(job_id, None)
         self._count(old, -1)
         self._changes.seen.pop(job_id, None)
-        self._changes.deleted[job_id] = job
+        self._changes.deleted[job.uid] = job
         self.changed.set()
 
     def _count(self, job: CachedJob | None, by: int) -> None:

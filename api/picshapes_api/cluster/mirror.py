@@ -16,7 +16,7 @@ from picshapes_api.cluster.job_cache import CachedJob, Changes, JobCache
 from picshapes_api.cluster.pace import Pace
 from picshapes_api.cluster.placing import cancel_resource
 from picshapes_api.core.failures import DELETED
-from picshapes_api.core.job_view import Outcome, is_api_job, outcome_of
+from picshapes_api.core.job_view import Outcome, is_api_job, outcome_of, public_id
 from picshapes_api.storage.database import DatabaseUnavailableError
 from picshapes_api.storage.jobs import Closing, JobStore, Sighting, Standing
 from picshapes_crds.cluster import JOBS, Cluster, ClusterError, ConflictError, NotFoundError
@@ -99,8 +99,9 @@ class Mirror:
                 self._expire(job_id, job)
             else:
                 sightings.append(Sighting(job_id, job.uid, outcome_of(job.resource.get("status") or {})))
-        for job_id, job in changes.deleted.items():
+        for job in changes.deleted.values():
             if is_api_job(job.resource):
+                job_id = public_id(job.resource)
                 closings.append(_end(job_id, job) if job.ended else _deleted(job_id, job.uid))
         for batch in _batches(sightings):
             self._demand(await self._store.observe(batch))

@@ -76,6 +76,7 @@ class Closing:
     outcome: Outcome
     progress: str | None = None
     resource_uid: str | None = None
+    """The resource that ended, if it is the job's; None ends a job only while it has none."""
 
 
 @dataclass(frozen=True)
@@ -202,7 +203,11 @@ class JobStore:
         return await self._database.write(work)
 
     async def close(self, closings: list[Closing], now_ms: int) -> set[str]:
-        """End the jobs that are still open, each with its refund; return those that this call ended."""
+        """End the jobs that are still open, each with its refund; return those that this call ended.
+
+        The end of another resource than the row's own is passed over: a job whose resource was deleted before
+        anybody wrote it down is placed once more, and then that one counts.
+        """
 
         async def work(session: Session) -> set[str]:
             return {one.job_id for one in closings if await _close(session, one, now_ms)}
@@ -277,7 +282,8 @@ async def _close(session: Session, closing: Closing, now_ms: int) -> bool:
     row = await session.fetch_one(
         "UPDATE jobs SET status = $2, attempt = $3, started_at_ms = $4, completed_at_ms = $5, result_sha256 = $6,"
         " result_bytes = $7, failure = $8, resource_uid = COALESCE(resource_uid, $9), closed_at_ms = $10"
-        " WHERE id = $1 AND closed_at_ms IS NULL RETURNING user_id, price",
+        " WHERE id = $1 AND closed_at_ms IS NULL AND (resource_uid IS NULL OR resource_uid = $9)"
+        " RETURNING user_id, price",
         closing.job_id,
         outcome.status,
         outcome.attempt,
