@@ -123,7 +123,7 @@ async def test_a_reflector_lists_then_tells_each_change(cluster: KubeCluster, na
     await cluster.create(JOBS, namespace, job("a"))
     reflector = Reflector(cluster, JOBS, Scope(namespace), SystemClock(), random.Random(1))
     seen = reflector.observations()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         first = await anext(seen)
         assert isinstance(first, Listed)
         assert [one["metadata"]["name"] for one in first.objects] == ["a"]
@@ -145,7 +145,7 @@ async def test_a_job_that_leaves_the_selection_is_told_as_deleted(cluster: KubeC
     )
     scope = Scope(namespace, field_selector="status.workerName=w")
     seen = Reflector(cluster, JOBS, scope, SystemClock(), random.Random(1)).observations()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         assert isinstance(await anext(seen), Listed)
         back = {"status": {"phase": "Pending", "workerName": None}}
         await cluster.merge_patch(JOBS, namespace, "a", back, "status")

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import ssl
+import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -30,7 +31,9 @@ class SilentServer:
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._tls.load_cert_chain(pair)
         self._listening = socket.create_server(("127.0.0.1", 0))
-        self._listening.settimeout(20)
+        self._listening.settimeout(60)
+        self.asked = threading.Event()
+        """Set when a request has come."""
         self.url = f"https://127.0.0.1:{self._listening.getsockname()[1]}"
 
     def serve_one(self, *, answer: bytes) -> str:
@@ -38,10 +41,11 @@ class SilentServer:
         accepted, _ = self._listening.accept()
         with self._tls.wrap_socket(accepted, server_side=True, suppress_ragged_eofs=False) as connection:
             connection.recv(65536)
+            self.asked.set()
             if answer:
                 connection.sendall(answer)
             with socket.socket(fileno=connection.detach()) as bare:
-                bare.settimeout(20)
+                bare.settimeout(60)
                 try:
                     while bare.recv(65536):
                         pass
@@ -73,7 +77,7 @@ def connect(server: SilentServer) -> KubeCluster:
 
 
 async def ended(serving: "Future[str]") -> str:
-    return await asyncio.wait_for(asyncio.wrap_future(serving), 10)
+    return await asyncio.wait_for(asyncio.wrap_future(serving), 60)
 
 
 async def test_a_watch_that_is_left_closes_its_connection_at_once(
@@ -99,6 +103,8 @@ async def test_a_call_that_is_left_before_its_answer_closes_its_connection_at_on
 ) -> None:
     serving = threads.submit(server.serve_one, answer=b"")
     async with connect(server) as cluster:
-        with pytest.raises(TimeoutError):
-            await asyncio.wait_for(cluster.get(JOBS, "default", "a"), 1)
+        calling = asyncio.create_task(cluster.get(JOBS, "default", "a"))
+        assert await asyncio.to_thread(server.asked.wait, 60)
+        calling.cancel()
+        await asyncio.wait([calling])
         assert await ended(serving) in ("reset", "closed")

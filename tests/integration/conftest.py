@@ -10,8 +10,8 @@ from . import stack as stacks
 from .kubectl import Kubectl
 from .stack import Launcher, Stack
 
-SMALL_DEVICE = {"PICSHAPES_VRAM_MIB": "800", "PICSHAPES_NULL_STEP_S": "0.05"}
-"""Workers that fit the default job (589 MiB) and not one of the pro tier (875 MiB)."""
+SMALL_DEVICE = {"PICSHAPES_VRAM_MIB": "800", "PICSHAPES_NULL_STEP_S": "0.1"}
+"""Workers that fit the default job (589 MiB) and not one of the pro tier (875 MiB); 100 steps take them 10 s."""
 
 
 @pytest.hookimpl(wrapper=True)

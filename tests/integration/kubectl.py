@@ -44,7 +44,7 @@ class Kubectl:
         """Apply a job, and return what kubectl says of it."""
         return self("apply", "-f", "-", stdin=job_file(name, **spec))
 
-    def wait_for(self, name: str, condition: str, timeout_s: int = 60) -> None:
+    def wait_for(self, name: str, condition: str, timeout_s: int = 90) -> None:
         """Wait for a job, as by `kubectl wait --for`."""
         self("wait", f"--for={condition}", f"generationjob/{name}", f"--timeout={timeout_s}s")
 

@@ -50,7 +50,11 @@ class Ended:
     """Waits for the end of processes that are not ours to wait for, by a descriptor of each."""
 
     def __init__(self, processes: list[psutil.Process]) -> None:
-        self._open = {os.pidfd_open(one.pid): one.info for one in map(_Described, processes)}
+        self._open: dict[int, str] = {}
+        for process in processes:
+            with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):  # it has ended already
+                told = f"{process.pid} {' '.join(process.cmdline()[:4])}"
+                self._open[os.pidfd_open(process.pid)] = told
 
     def wait(self, timeout_s: float = STOPPED_WITHIN_S) -> list[str]:
         """Wait until all have ended; return what still runs after that time."""
@@ -64,11 +68,6 @@ class Ended:
         finally:
             for descriptor in self._open:
                 os.close(descriptor)
-
-
-class _Described:
-    def __init__(self, process: psutil.Process) -> None:
-        self.pid, self.info = process.pid, f"{process.pid} {' '.join(process.cmdline()[:4])}"
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import pytest
 from picshapes_cli.controlplane.binaries import Binaries
 from picshapes_crds.patches import Fence, progress
 
-from .kubectl import Kubectl
+from .kubectl import Kubectl, job_file
 from .stack import Ended, Launcher, Stack, until
 
 SLOW = {"PICSHAPES_NULL_STEP_S": "0.25"}
@@ -76,7 +76,7 @@ def test_a_job_of_a_killed_worker_ends_on_its_second_attempt_and_the_first_write
 def test_an_earlier_process_of_the_same_pod_that_wakes_up_changes_nothing(
     shaken: Stack, kubectl: Kubectl, name: str
 ) -> None:
-    kubectl.apply(name, steps=20)
+    kubectl.apply(name, steps=40)
     job = kubectl.processing(name)
     sleeper = shaken.part(job["status"]["workerName"])
     ended = Ended([sleeper])
@@ -102,8 +102,8 @@ def test_an_earlier_process_of_the_same_pod_that_wakes_up_changes_nothing(
 
 def test_jobs_outlive_a_killed_operator_and_keep_their_attempts(shaken: Stack, kubectl: Kubectl) -> None:
     names = [f"many-{number}" for number in range(6)]
-    for name in names:
-        kubectl.apply(name, steps=60 if name == names[0] else 12)  # the first lasts until the last is applied
+    files = [job_file(name, steps=60 if name == names[0] else 12) for name in names]  # the first lasts long
+    kubectl("apply", "-f", "-", stdin="\n---\n".join(files))
     kubectl.processing(names[0])
     shaken.kill("operator")
 
@@ -117,7 +117,8 @@ def test_a_job_outlives_a_killed_api_and_is_paid_once(shaken: Stack, kubectl: Ku
     with shaken.api() as api:
         before = api.get("/api/v1/users/me/credits").json()["credits"]
     job_id = shaken.submit()["id"]
-    kubectl.processing(job_id)
+    kubectl.wait_for(job_id, "create")
+    kubectl.wait_for(job_id, "jsonpath={.status.attempt}=1")
     shaken.kill("api")
 
     assert summary(kubectl.finished(job_id)) == ("Completed", 1, 0)
@@ -146,6 +147,7 @@ def test_with_the_operator_down_a_running_job_is_deleted_at_once_and_new_ones_wa
 
         kubectl.apply(f"{name}-later")
         submitted = shaken.submit()["id"]
+        kubectl.wait_for(submitted, "create")
         kubectl.wait_for(submitted, "jsonpath={.status.phase}=Pending")
         assert kubectl.read("gj", f"{name}-later")["status"] == {"phase": "Pending", "attempt": 0}
     finally:

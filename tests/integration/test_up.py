@@ -105,7 +105,7 @@ def test_a_second_start_finds_its_users_and_jobs_and_nothing_lies_outside(
         job = first.until_job(first.submit(prompt="a blue star", seed=42)["id"], "completed", "failed")
         with first.api() as api:
             picture = api.get(job["result_url"]).content
-        first.kubectl.apply("running", steps=60)
+        first.kubectl.apply("running", steps=100)
         running = first.kubectl.processing("running")
         ended = Ended(first.children())
         assert first.stop(signal.SIGTERM) == 0
@@ -165,7 +165,7 @@ def test_a_signal_while_it_starts_stops_it(launcher: Launcher, number: signal.Si
 
 def test_no_process_outlives_it_when_it_is_killed_outright(launcher: Launcher) -> None:
     with launcher.up(*NULL) as stack:
-        assert len(stack.children()) == 5
+        until(lambda: len(stack.children()) == 5, "etcd, the API server and three parts")
         key, ended = stack.ready["api_key"], Ended(stack.children())
         stack.process.kill()
         assert ended.wait() == []

@@ -93,7 +93,7 @@ async def test_kubectl_describe_shows_them_and_a_second_leader_adds_nothing(
     events.tell(ended)
     events.tell(ended)
     running = asyncio.create_task(events.run())
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         await events.told()
     running.cancel()
     await asyncio.wait([running])

@@ -1,5 +1,6 @@
 """The operator as a process on a real API server: how it starts and ends."""
 
+import asyncio
 import os
 import socket
 import sys
@@ -51,8 +52,9 @@ async def operator(
 async def test_on_sigterm_it_gives_its_lease_up_and_ends_well_with_a_probe_connection_open(
     operator: Child, probes: httpx.AsyncClient, cluster: KubeCluster, namespace: str
 ) -> None:
-    while "picshapes_operator_leader 1.0" not in (await probes.get("/metrics")).text:
-        assert operator.returncode is None
+    async with asyncio.timeout(READY_WITHIN_S):
+        while "picshapes_operator_leader 1.0" not in (await probes.get("/metrics")).text:
+            assert operator.returncode is None
 
     assert await operator.stop() == 0
     lease = await cluster.get(LEASES, namespace, "picshapes-operator")

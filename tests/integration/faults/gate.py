@@ -20,7 +20,7 @@ from yarl import URL
 
 from picshapes_cli.controlplane.server import ControlPlane
 
-ARRIVES_WITHIN_S: Final = 60.0
+ARRIVES_WITHIN_S: Final = 120.0
 PASSED_ON: Final = ("Authorization", "Content-Type", "Accept")
 NOT_JOBS: Final = ("other", "")
 

@@ -31,7 +31,7 @@ from .gate import Gate
 from .history import History
 
 READY_WITHIN_S: Final = 120.0
-SEEN_WITHIN_S: Final = 60.0
+SEEN_WITHIN_S: Final = 120.0
 TAIL_BYTES: Final = 6000
 ENDED: Final = ("completed", "failed")
 NODE: Final = "node-of-the-test"

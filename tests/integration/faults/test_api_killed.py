@@ -56,7 +56,7 @@ async def case(request: pytest.FixtureRequest, install: Install) -> AsyncIterato
 
 async def mirror(parts: Installation) -> str:
     """Return who leads the mirror, as soon as somebody does."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while True:
             found = await parts.cluster.list_all(LEASES, Scope(parts.namespace))
             for lease in found.items:
