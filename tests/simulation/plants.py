@@ -20,6 +20,7 @@ from picshapes_api.core.job_view import JobFacts, Outcome, is_api_job
 from picshapes_api.storage import jobs
 from picshapes_api.storage.jobs import Accepted, Closing, JobStore, NewJob
 from picshapes_crds import patches
+from picshapes_crds.leadership import Leadership
 from picshapes_crds.phases import Phase
 from picshapes_operator import loop, roster, schedule
 from picshapes_worker.finishing import FinishingStage
@@ -58,6 +59,11 @@ ROBBED: Final = (Fault.LEASE_LOST, Fault.TWINS)
 """What makes the operator take a worker that lives for lost."""
 
 
+def all_lead(patch: pytest.MonkeyPatch) -> None:
+    """Let every operator and every mirror take itself for the leader: no harm, as writes are fenced."""
+    patch.setattr(Leadership, "held", lambda _: True)
+
+
 @_plant("the worker's writes are not fenced", "a stale write of worker-.* landed", *ROBBED)
 def _unfenced_worker(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(patches.Fence, "tests", lambda _: [])
@@ -65,6 +71,7 @@ def _unfenced_worker(patch: pytest.MonkeyPatch) -> None:
 
 @_plant("the operator's writes are not fenced", "attempt went from|changed hands", Fault.LAGGING)
 def _unfenced_operator(patch: pytest.MonkeyPatch) -> None:
+    all_lead(patch)
     patch.setattr(patches, "_fenced", lambda _, **status: {"status": status})
 
 

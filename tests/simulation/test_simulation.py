@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from .campaign import Campaign, shown
-from .plants import PLANTS, Plant
+from .faults import Fault
+from .plants import PLANTS, Plant, all_lead
 
 SEEDS = int(os.environ.get("PICSHAPES_SIMULATION_SEEDS", "120"))
 SHARE = 12
@@ -42,6 +43,15 @@ def test_a_seed_runs_the_same_each_time(campaign: Campaign, seed: int) -> None:
     first, second = campaign.run(seed), campaign.run(seed)
     assert first.trace.noted == second.trace.noted
     assert (first.steps, first.digest) == (second.steps, second.digest)
+
+
+def test_two_leaders_at_once_of_operators_and_of_mirrors_break_no_promise(
+    campaign: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    all_lead(monkeypatch)
+    for seed in range(SHARE):
+        outcome = campaign.run(seed, hostile=frozenset({Fault.LAGGING, Fault.OPERATOR_KILLED, Fault.API_KILLED}))
+        assert outcome.violation is None, "\n".join([outcome.violation or "", *shown(outcome)])
 
 
 def test_seeds_run_differently(campaign: Campaign) -> None:
