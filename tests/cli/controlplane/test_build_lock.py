@@ -33,7 +33,7 @@ def test_a_second_builder_waits_says_so_and_gives_up_in_the_end(tmp_path: Path) 
         ):
             pass
 
-        assert set(messages) == {"waiting for another process that builds the control plane"}
+        assert set(messages) == {"waiting for another process that builds the same"}
         holder.kill()
 
     with build_lock(

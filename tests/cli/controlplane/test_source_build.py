@@ -18,7 +18,7 @@ OFFLINE = {**os.environ, "GOPROXY": "off"}
 
 @pytest.fixture(scope="module")
 def go() -> GoToolchain:
-    return find_go(os.environ, Version(1, 26, 0))
+    return find_go(os.environ, Version(1, 26, 0), "programs")
 
 
 def tiny_build(folder: Path, *, main: str = MAIN, go_mod: str = "module tiny\n\ngo 1.26\n") -> SourceBuild:
