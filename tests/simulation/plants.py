@@ -94,7 +94,11 @@ def _no_outbox(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Outbox, "step", nothing)
 
 
-@_plant("workers are given more than they have places for", "holds .* jobs for more than 5 s")
+@_plant(
+    "workers are given more than they have places for",
+    "holds .* jobs for more than 5 s",
+    Fault.WORKER_KILLED,  # on its return it finds them all
+)
 def _surplus(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(schedule, "PLACES", 9)
     patch.setattr(roster, "PLACES", 9)

@@ -15,7 +15,7 @@ from .plants import PLANTS, Plant, all_lead
 SEEDS = int(os.environ.get("PICSHAPES_SIMULATION_SEEDS", "120"))
 SHARE = 12
 """Seeds of one test."""
-TRIED = 40
+TRIED = 120
 """Seeds within which a planted bug must be found."""
 LEAST_STEPS = 200
 
