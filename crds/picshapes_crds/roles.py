@@ -31,6 +31,9 @@ OPERATOR_RULES: Final[Rules] = [
     _rule("coordination.k8s.io", "leases", "get list watch create update patch"),
 ]
 
+OPERATOR_CLUSTER_RULES: Final[Rules] = [_rule("", "nodes", "list watch")]
+"""Which nodes are cordoned: for a ClusterRole, as nodes have no namespace. Without it cordons are not heeded."""
+
 WORKER_RULES: Final[Rules] = [
     _rule(GROUP, PLURAL, "get list watch"),
     _rule(GROUP, f"{PLURAL}/status", "patch"),

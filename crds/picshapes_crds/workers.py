@@ -34,6 +34,8 @@ class WorkerPod:
     profile: str | None = None
     weights: dict[str, str] = field(default_factory=dict)
     """Revision of the weights, for each model that the worker serves."""
+    node: str = ""
+    """Where it runs; empty for one that is on no node."""
 
 
 def read_pod(pod: Json) -> WorkerPod:
@@ -57,6 +59,7 @@ def read_pod(pod: Json) -> WorkerPod:
         vram_mib=int(vram) if vram.isdecimal() else None,
         profile=labels.get(names.PROFILE_LABEL),
         weights={model: labels.get(names.weights_label(model), "") for model in models},
+        node=pod.get("spec", {}).get("nodeName") or "",
     )
 
 

@@ -32,6 +32,7 @@ class Fleet:
         self.pods_listed = False
         self._pods: dict[str, WorkerPod] = {}
         self._leases: dict[str, _Seen] = {}
+        self._cordoned: set[str] = set()
         self._leases_listed = False
         self._heard_at = 0.0
         self._grace_from = 0.0
@@ -63,6 +64,12 @@ class Fleet:
             if pod.uid not in uids and pod.version <= version:
                 self.forget_pod(name, pod.uid)
         self.pods_listed = True
+
+    def cordon(self, nodes: set[str]) -> None:
+        """Take in which nodes are cordoned now: all of them."""
+        changed = self._cordoned ^ nodes
+        self._cordoned = set(nodes)
+        self._touched.update(name for name, pod in self._pods.items() if pod.node in changed)
 
     def heard(self, monotonic: float) -> None:
         """Note a sign of life of the lease watch."""
@@ -125,7 +132,8 @@ class Fleet:
         pod, seen = self._pods.get(name), self._leases.get(name)
         if pod is None or seen is None:
             return None
-        return worker_of(pod, seen.lease, fresh=not self._stale(seen, monotonic), held=0)
+        fresh = not self._stale(seen, monotonic)
+        return worker_of(pod, seen.lease, fresh=fresh, held=0, cordoned=pod.node in self._cordoned)
 
     def holder(self, worker_name: str, worker_id: str, monotonic: float) -> Holder:
         """Judge the process that holds a job."""

@@ -25,7 +25,7 @@ from picshapes_crds.cluster import JOBS, Cluster, ClusterError, Scope
 from picshapes_crds.cluster.kube import KubeCluster
 from picshapes_crds.leadership import Leadership, Seat
 from picshapes_crds.resource import GenerationJob
-from picshapes_operator import feeds, handlers
+from picshapes_operator import feeds, handlers, nodes
 from picshapes_operator.collector import StateCollector
 from picshapes_operator.events import Events
 from picshapes_operator.loop import Loop
@@ -128,6 +128,8 @@ async def _observe(
         restarts.set_function(lambda: reflector.restarts)
         tasks.create_task(feeds.follow_leases(reflector, state, clock), name="leases")
         tasks.create_task(feeds.resync(cluster, namespace, state, clock), name="resync")
+        if settings.watch_nodes:
+            tasks.create_task(nodes.follow_nodes(cluster, state, clock, rng), name="nodes")
         others = asyncio.all_tasks()
         watches = await kopf.spawn_tasks(
             registry=handlers.registry_for(state),

@@ -23,4 +23,7 @@ class Settings(BaseSettings):
     log_level: str = "INFO"
     pools: tuple[Pool, ...] = Field((Pool(name="default"),), description="JSON: name, vram_mib, models of each")
     pool_drain_s: float = Field(60, gt=0, description="seconds in which a pool is to get through its jobs")
+    watch_nodes: bool = Field(
+        default=True, description="give workers on cordoned nodes no new jobs; needs to list and watch nodes"
+    )
     identity: str = Field("", description="name in the leader's Lease; host and process id when absent")

@@ -116,6 +116,11 @@ class ClusterState:
         self.fleet.forget_pod(name, uid)
         self.changed.set()
 
+    def cordon(self, nodes: set[str]) -> None:
+        """Take in which nodes are cordoned now: their workers are given no more."""
+        self.fleet.cordon(nodes)
+        self.changed.set()
+
     # Claims on their way
 
     def claiming(self, job: JobId, worker_id: str) -> None:

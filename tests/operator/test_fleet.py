@@ -159,3 +159,34 @@ def test_a_worker_whose_pod_is_gone_is_seen_once_as_none() -> None:
     fleet.forget_pod("w", "uid-w")
     assert list(fleet.seen(101.0, everything=False)) == [("w", None)]
     assert list(fleet.seen(101.0, everything=True)) == []
+
+
+def test_a_worker_on_a_cordoned_node_takes_no_more_jobs_and_is_not_lost() -> None:
+    fleet = Fleet()
+    fleet.observe_pod(pod() | {"spec": {"nodeName": "node-a"}})
+    fleet.keep_pods({"uid-w"}, 7)
+    fleet.leases_listed([lease("t0")], 100.0)
+    assert only(fleet, 101.0).accepting
+    fleet.cordon({"node-a", "node-b"})
+    cordoned = only(fleet, 101.0)
+    assert (cordoned.accepting, cordoned.cordoned) == (False, True)
+    assert fleet.holder("w", "id1", 101.0) is Holder.LIVE
+    fleet.cordon({"node-b"})
+    assert only(fleet, 101.0).accepting
+
+
+def test_a_cordon_that_was_there_before_the_pod_counts() -> None:
+    fleet = Fleet()
+    fleet.cordon({"node-a"})
+    fleet.leases_listed([lease("t0")], 100.0)
+    fleet.observe_pod(pod() | {"spec": {"nodeName": "node-a"}})
+    assert only(fleet, 101.0).cordoned
+
+
+def test_a_cordon_elsewhere_is_no_news_of_a_worker() -> None:
+    fleet = Fleet()
+    fleet.observe_pod(pod() | {"spec": {"nodeName": "node-a"}})
+    fleet.leases_listed([lease("t0")], 100.0)
+    assert only(fleet, 101.0).accepting
+    fleet.cordon({"node-b"})
+    assert list(fleet.seen(101.0, everything=True)) == []

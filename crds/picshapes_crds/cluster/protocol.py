@@ -15,7 +15,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Kind:
-    """A namespaced kind of resource: where it lies in the API."""
+    """A kind of resource: where it lies in the API. One that has no namespaces is named with an empty one."""
 
     api_version: str
     plural: str
@@ -30,6 +30,7 @@ JOBS: Final = Kind(names.API_VERSION, names.PLURAL)
 PODS: Final = Kind("v1", "pods")
 LEASES: Final = Kind("coordination.k8s.io/v1", "leases")
 EVENTS: Final = Kind("events.k8s.io/v1", "events")
+NODES: Final = Kind("v1", "nodes")
 
 
 @dataclass(frozen=True)

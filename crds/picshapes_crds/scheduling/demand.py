@@ -42,13 +42,17 @@ class Worker:
     held: int
     """Jobs that it holds, claims in flight included."""
     accepting: bool
-    """Ready, not terminating, and its lease is fresh."""
+    """Ready, not terminating, not cordoned, and its lease is fresh."""
+    cordoned: bool = False
+    """Its node takes no new pods: what runs there may end, and nothing new begins."""
 
 
-def worker_of(pod: WorkerPod, lease: WorkerLease, *, fresh: bool, held: int) -> Worker | None:
+def worker_of(
+    pod: WorkerPod, lease: WorkerLease, *, fresh: bool, held: int, cordoned: bool = False
+) -> Worker | None:
     """Put together what is known of a worker; None while it has not measured its device, and once it has ended.
 
-    `fresh` says whether the observer has seen its Lease renewed in time.
+    `fresh` says whether the observer has seen its Lease renewed in time, `cordoned` whether its node is.
     """
     if pod.ended or pod.vram_mib is None:
         return None
@@ -60,7 +64,8 @@ def worker_of(pod: WorkerPod, lease: WorkerLease, *, fresh: bool, held: int) -> 
         weights=pod.weights,
         loaded=lease.loaded,
         held=held,
-        accepting=pod.ready and not pod.terminating and fresh and bool(lease.worker_id),
+        accepting=pod.ready and not pod.terminating and not cordoned and fresh and bool(lease.worker_id),
+        cordoned=cordoned,
     )
 
 

@@ -17,7 +17,7 @@ class Fit(Enum):
     """How a worker stands to a demand; the order is how near it is to running the job."""
 
     FITS = "fits"
-    NOT_ACCEPTING = "has the model and the memory, but is not ready, terminating or silent"
+    NOT_ACCEPTING = "has the model and the memory, but is not ready, terminating, silent or on a cordoned node"
     TOO_SMALL = "has the model, but too little memory"
     OTHER_WEIGHTS = "has the model with other weights"
     NO_MODEL = "does not have the model"
@@ -48,10 +48,11 @@ class Why:
 def why(demand: Demand, workers: Iterable[Worker]) -> Why:
     """Say why a job of this demand waits: a stable reason, and a sentence with numbers."""
     counts: dict[Fit, int] = {}
-    free, largest = 0, 0
+    free, largest, cordoned = 0, 0, 0
     for worker in workers:
         kind = fit(demand, worker)
         counts[kind] = counts.get(kind, 0) + 1
+        cordoned += kind is Fit.NOT_ACCEPTING and worker.cordoned
         if kind is Fit.FITS and worker.held < PLACES:
             free += 1
         elif kind is Fit.TOO_SMALL:
@@ -61,7 +62,9 @@ def why(demand: Demand, workers: Iterable[Worker]) -> Why:
         have = f"{free} of them with a free place" if free else "all are busy"
         return Why(Reason.WAITING_FOR_WORKERS, f"{need}; {_number(fitting)} can run it and {have}", counts)
     if resting := counts.get(Fit.NOT_ACCEPTING):
-        message = f"{need}; {_number(resting)} could run it, but none is ready for new jobs"
+        message = (
+            f"{need}; {_number(resting)} could run it, but none is ready for new jobs{_on_cordoned(cordoned)}"
+        )
         return Why(Reason.WAITING_FOR_WORKERS, message, counts)
     if small := counts.get(Fit.TOO_SMALL):
         shown = _gib if _gib(largest) != _gib(demand.min_vram_mib) else _mib
@@ -75,6 +78,11 @@ def why(demand: Demand, workers: Iterable[Worker]) -> Why:
     if without := counts.get(Fit.NO_MODEL):
         return Why(Reason.NO_WORKER_FITS, f"{need}; none of {_number(without)} has the model", counts)
     return Why(Reason.NO_WORKER_FITS, f"{need}; there are no workers", counts)
+
+
+def _on_cordoned(workers: int) -> str:
+    where = "is on a cordoned node" if workers == 1 else "are on cordoned nodes"
+    return f", {workers} {where}" if workers else ""
 
 
 def _gib(mib: int) -> str:

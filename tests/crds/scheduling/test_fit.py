@@ -32,6 +32,20 @@ def worker(name: str, vram_mib: int, **other: object) -> Worker:
             "1 worker could run it, but none is ready for new jobs",
         ),
         (
+            [worker("w", 24_564, accepting=False, cordoned=True)],
+            Reason.WAITING_FOR_WORKERS,
+            "1 worker could run it, but none is ready for new jobs, 1 is on a cordoned node",
+        ),
+        (
+            [
+                *(worker(f"w{number}", 24_564, accepting=False, cordoned=True) for number in range(2)),
+                worker("w3", 24_564, accepting=False),
+                worker("w4", 8_192, accepting=False, cordoned=True),
+            ],
+            Reason.WAITING_FOR_WORKERS,
+            "3 workers could run it, but none is ready for new jobs, 2 are on cordoned nodes",
+        ),
+        (
             [worker("w1", 15_360), worker("w2", 8_192)],
             Reason.NO_WORKER_FITS,
             "2 workers have the model, the largest has 15.0 GiB",
