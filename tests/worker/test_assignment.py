@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from tests.worker.conftest import START, WORKER_ID, job
+from tests.worker.memory import START, WORKER_ID, job
 
 from picshapes_crds.cluster import Changed, Deleted, Heard, Listed
 from picshapes_crds.patches import Fence

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
-from tests.worker.conftest import WITHIN_S, Fault, HandClock, MemoryCluster
+from tests.worker.memory import WITHIN_S, Fault, HandClock, MemoryCluster
 
 from picshapes_crds.cluster import Json, UnavailableError
 from picshapes_crds.workers import WorkerPod

@@ -4,7 +4,7 @@ import asyncio
 from datetime import UTC, datetime
 
 import pytest
-from tests.worker.conftest import WORKER_ID, Fault, MemoryCluster, job
+from tests.worker.memory import WORKER_ID, Fault, MemoryCluster, job
 
 from picshapes_crds.cluster import JOBS, InvalidError
 from picshapes_crds.patches import Fence, progress

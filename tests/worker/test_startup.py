@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from tests.worker.conftest import Fault, HandClock, MemoryCluster
+from tests.worker.memory import Fault, HandClock, MemoryCluster
 
 from picshapes_crds.catalogue import Catalogue
 from picshapes_crds.cluster import UnavailableError

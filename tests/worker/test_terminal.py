@@ -1,7 +1,7 @@
 """A job ends exactly once, whatever happens to the write that ends it."""
 
 import pytest
-from tests.worker.conftest import WORKER_ID, Fault, HandClock, MemoryCluster, job
+from tests.worker.memory import WORKER_ID, Fault, HandClock, MemoryCluster, job
 
 from picshapes_crds.cluster import (
     ClusterError,

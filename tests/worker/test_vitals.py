@@ -6,7 +6,7 @@ import urllib.request
 
 import pytest
 from prometheus_client import CollectorRegistry
-from tests.worker.conftest import HandClock
+from tests.worker.memory import HandClock
 
 from picshapes_worker.metrics import Metrics
 from picshapes_worker.probes import ProbeServer

@@ -1,0 +1,87 @@
+"""What becomes of jobs when the engine, the store or the API server fail."""
+
+from pathlib import Path
+
+from tests.worker.desk import A, Desk, Script, pictures, working
+from tests.worker.memory import Fault, HandClock, job
+
+from picshapes_crds.cluster import InvalidError
+from picshapes_worker.engine import DeviceOutOfMemoryError, ModelUnavailableError
+
+
+async def test_memory_that_runs_out_is_freed_and_the_job_tried_once_more_alone(desk: Desk, engine: Script) -> None:
+    engine.runs = [DeviceOutOfMemoryError("too big")]
+    async with working(desk):
+        desk.give(job("a"))
+        assert await desk.until_ended("a") == "Completed"
+
+    assert engine.freed == ["flux-schnell"]
+
+
+async def test_memory_that_runs_out_twice_fails_the_job(desk: Desk, engine: Script) -> None:
+    engine.runs = [DeviceOutOfMemoryError("too big"), DeviceOutOfMemoryError("too big")]
+    async with working(desk):
+        desk.give(job("a"), job("b"))
+        assert await desk.until_ended("a") == "Failed"
+        assert await desk.until_ended("b") == "Completed"
+
+    message = "a 256x256 picture of flux-schnell needs more device memory than the worker has"
+    assert desk.why("a") == ("OutOfMemory", message)
+
+
+async def test_a_model_that_cannot_be_loaded_fails_the_job(desk: Desk, engine: Script) -> None:
+    engine.loads = [ModelUnavailableError("no folder /secret/place")]
+    async with working(desk):
+        desk.give(job("a"))
+        assert await desk.until_ended("a") == "Failed"
+
+    assert desk.why("a") == ("ModelUnavailable", "the worker could not load flux-schnell")
+
+
+async def test_a_model_that_the_workers_catalogue_lacks_fails_the_job(desk: Desk) -> None:
+    resolved = job("a")["status"]["resolved"] | {"model": "unheard-of"}
+    async with working(desk):
+        desk.give(job("a", resolved=resolved))
+        assert await desk.until_ended("a") == "Failed"
+
+    assert desk.why("a") == ("ModelUnavailable", "the worker could not load unheard-of")
+
+
+async def test_any_other_fault_fails_the_job_without_its_details(desk: Desk, engine: Script) -> None:
+    engine.runs = [ZeroDivisionError("at line 7 of the secret recipe")]
+    async with working(desk):
+        desk.give(job("a"), job("b"))
+        assert await desk.until_ended("a") == "Failed"
+        assert await desk.until_ended("b") == "Completed"
+
+    assert desk.why("a") == ("InternalError", "an internal error; the worker's log has the details")
+
+
+async def test_a_store_that_fails_for_a_minute_fails_the_job(desk: Desk, tmp_path: Path, clock: HandClock) -> None:
+    (tmp_path / A).write_text("a file where the folder should be")
+    async with working(desk):
+        desk.give(job("a"))
+        assert await desk.until_ended("a") == "Failed"
+
+    assert desk.why("a") == ("StorageFailed", "the picture could not be stored")
+    assert 40 < clock.passed_s <= 60
+
+
+async def test_a_terminal_write_that_the_schema_refuses_becomes_a_failure_and_the_picture_goes(
+    desk: Desk, tmp_path: Path
+) -> None:
+    desk.memory.faults["json_patch"] = [Fault(InvalidError("status.seed: invalid", 422))]
+    async with working(desk):
+        desk.give(job("a"))
+        assert await desk.until_ended("a") == "Failed"
+
+    assert desk.why("a") == ("InternalError", "an internal error; the worker's log has the details")
+    assert pictures(tmp_path) == []
+
+
+async def test_a_claim_of_a_newer_version_is_failed_at_once(desk: Desk) -> None:
+    async with working(desk):
+        desk.give(job("a", spec={"outputFormat": "avif"}))
+        assert await desk.until_ended("a") == "Failed"
+
+    assert desk.why("a") == ("InternalError", "an internal error; the worker's log has the details")
