@@ -3,18 +3,24 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import urlsplit
 
 import obstore
 from obstore.exceptions import BaseError
 from obstore.store import AzureStore, GCSStore, LocalStore, ObjectStore, S3Store, from_url
 
-CHUNK_BYTES: Final = 256 * 1024
+if TYPE_CHECKING:
+    from obstore.store import RetryConfig
+
+CHUNK_BYTES: Final = 1024 * 1024
+"""A picture is read in requests of this size: none stays open for as long as a slow client takes."""
 PAGE: Final = 1000
 """Objects that are listed, and removed, at once."""
 SIGNED_S: Final = 300
 """A signed address is good for so long; a download that has begun goes on."""
+RETRIES: Final["RetryConfig"] = {"max_retries": 2, "retry_timeout": timedelta(seconds=10)}
+"""Somebody waits for the answer: by default a store that is away would be asked for minutes."""
 GOOGLE: Final = "https://storage.googleapis.com"
 
 SigningStore = S3Store | GCSStore | AzureStore
@@ -50,7 +56,9 @@ class PictureStore:
         try:
             local = url.startswith("file:")
             self._store: ObjectStore = (
-                LocalStore.from_url(url, mkdir=True, automatic_cleanup=True) if local else from_url(url)
+                LocalStore.from_url(url, mkdir=True, automatic_cleanup=True)
+                if local
+                else from_url(url, retry_config=RETRIES)
             )
             if public_endpoint is not None:
                 self._public = _public_store(self._store, url, public_endpoint)
@@ -103,9 +111,9 @@ class PictureStore:
     async def read(self, key: str, part: ByteRange) -> AsyncIterator[bytes]:
         """Yield the bytes of an object in chunks."""
         try:
-            found = await obstore.get_async(self._store, key, options={"range": (part.start, part.end)})
-            async for chunk in found.stream(min_chunk_size=CHUNK_BYTES):
-                yield bytes(chunk)
+            for start in range(part.start, part.end, CHUNK_BYTES):
+                end = min(start + CHUNK_BYTES, part.end)
+                yield bytes(await obstore.get_range_async(self._store, key, start=start, end=end))
         except FileNotFoundError as error:
             raise PictureGoneError(key) from error
         except _FAULTS as error:

@@ -24,7 +24,13 @@ class PictureStore:
         self._url = url.rstrip("/")
         try:
             local = url.startswith("file:")
-            self._store = LocalStore.from_url(url, mkdir=True, automatic_cleanup=True) if local else from_url(url)
+            self._store = (
+                LocalStore.from_url(url, mkdir=True, automatic_cleanup=True)
+                if local
+                else from_url(
+                    url, retry_config={"max_retries": 0}
+                )  # who calls tries again, for as long as is right
+            )
         except (*STORE_FAULTS, ValueError) as error:
             reason = str(error).partition("\n")[0]
             raise InvalidStorageUrlError(f"can't use the storage URL {url}: {reason}") from error
