@@ -119,9 +119,11 @@ class Installation:
         part = parts.api(self._site, self.layout.kubeconfig("api"), free_port())
         await self._start(name, part, settings or {})
 
-    async def start_worker(self, name: str, settings: Mapping[str, str] | None = None) -> None:
-        """Make a pod and start a worker in it."""
-        await self._make_pod(name)
+    async def start_worker(
+        self, name: str, settings: Mapping[str, str] | None = None, *, node: str = NODE
+    ) -> None:
+        """Make a pod on a node and start a worker in it."""
+        await self._make_pod(name, node)
         part = parts.worker(self._site, name, self.layout.kubeconfig(name), free_port())
         self._workers.add(name)
         await self._start(name, part, settings or {})
@@ -149,9 +151,9 @@ class Installation:
         pod = await self.cluster.get(PODS, self.namespace, name)
         await self.cluster.delete(PODS, self.namespace, name, pod["metadata"]["uid"], grace_s=0)
 
-    async def _make_pod(self, name: str) -> None:
+    async def _make_pod(self, name: str, node: str) -> None:
         body = pod_body(name)
-        body["spec"]["nodeName"] = NODE
+        body["spec"]["nodeName"] = node
         pod = await self.cluster.create(PODS, self.namespace, body)
         by_the_gate = self.layout.kubeconfig("worker")
         worker_kubeconfig(by_the_gate, self.layout.kubeconfig(name), await self.pods.token(pod))
@@ -173,6 +175,15 @@ class Installation:
             await self._running[name].wait_ready(url, client=client, timeout_s=READY_WITHIN_S)
         if name in self._workers:
             await self.pods.report(name, ready=True)
+
+    async def until_figure(self, name: str, line: str) -> None:
+        """Wait until a part's metrics show this line."""
+        async with httpx.AsyncClient(trust_env=False) as client, asyncio.timeout(SEEN_WITHIN_S):
+            while True:
+                figures = (await client.get(self.url_of(name, "/metrics"))).text
+                if line in figures.splitlines():
+                    return
+                await asyncio.sleep(0.05)  # nothing tells of it
 
     def logs(self) -> Iterator[tuple[str, str]]:
         """Yield the name and the end of what each part said."""
