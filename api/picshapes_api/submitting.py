@@ -20,10 +20,9 @@ async def submit(services: Services, account: Account, body: bytes, idempotency_
     """Accept a job, or the one that this idempotency key stands for; raises `ApiError` when it is refused."""
     wanted = read_request(body, services.catalogue)
     idempotency = read_idempotency(idempotency_key, wanted.model_dump_json(exclude_unset=True))
-    await _demand_room(services, account)
     submission = resolve_request(wanted, services.catalogue, account.id, services.randomness.seed())
     new = NewJob(services.randomness.new_id(), account.id, submission, services.now_ms(), idempotency)
-    accepted = await services.jobs.accept(new)
+    accepted = await _accept(services, new)
     if accepted.replayed:
         services.figures.replayed.inc()
         return accepted
@@ -33,11 +32,20 @@ async def submit(services: Services, account: Account, body: bytes, idempotency_
     return accepted
 
 
-async def _demand_room(services: Services, account: Account) -> None:
-    """Refuse a user who has enough unfinished jobs: in the cluster, or while none are placed, in the database."""
+async def _accept(services: Services, new: NewJob) -> Accepted:
+    if not await _has_room(services, new.user_id):
+        # A repeated request asks for no room: its job has it already.
+        earlier = await services.jobs.earlier(new)
+        if earlier is None:
+            raise TooManyJobsError
+        return earlier
+    return await services.jobs.accept(new)
+
+
+async def _has_room(services: Services, user_id: str) -> bool:
+    """Tell if a user may have one more unfinished job: in the cluster, or, while none are placed, waiting."""
     placer = services.placer
-    if not placer.has_room_for(account.id):
-        raise TooManyJobsError
+    if not placer.has_room_for(user_id):
+        return False
     most = placer.bounds.max_unfinished_per_user
-    if not placer.places_now and await services.jobs.count_open(account.id, most) >= most:
-        raise TooManyJobsError
+    return placer.places_now or await services.jobs.count_open(user_id, most) < most

@@ -98,8 +98,9 @@ async def test_200_submissions_at_once_on_50_credits_make_exactly_50_jobs(
 async def test_a_user_has_a_bounded_number_of_unfinished_jobs(api: RunningApi, http: httpx.AsyncClient) -> None:
     caller = await api.user()
     api.api.services.placer.bounds = type(api.api.services.placer.bounds)(max_unfinished_per_user=2)
-    for _ in range(2):
-        job = await submit(http, caller)
+    await submit(http, caller)
+    keyed = caller.headers | {"Idempotency-Key": "the second"}
+    job = (await http.post("/api/v1/jobs", json={"prompt": "b"}, headers=keyed)).json()
 
     async def cached() -> object:
         return api.api.services.cache.get(job["id"])
@@ -111,3 +112,13 @@ async def test_a_user_has_a_bounded_number_of_unfinished_jobs(api: RunningApi, h
         "TOO_MANY_JOBS",
         "5",
     )
+    again = await http.post("/api/v1/jobs", json={"prompt": "b"}, headers=keyed)
+    assert (again.status_code, again.json()["id"], again.headers["idempotent-replayed"]) == (
+        201,
+        job["id"],
+        "true",
+    )
+    other = await http.post("/api/v1/jobs", json={"prompt": "c"}, headers=keyed)
+    assert (other.status_code, other.json()["code"]) == (409, "IDEMPOTENCY_KEY_REUSED")
+    fresh = await http.post("/api/v1/jobs", json={"prompt": "b"}, headers=keyed | {"Idempotency-Key": "a third"})
+    assert fresh.status_code == 429

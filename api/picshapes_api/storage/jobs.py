@@ -102,7 +102,10 @@ class JobStore:
         async def work(session: Session) -> Accepted:
             inserted = await _insert(session, new)
             if not inserted:
-                return await _replay(session, new)
+                earlier = await _made_with(session, new)
+                if earlier is None:
+                    raise IdempotencyConflictError  # its row was forgotten at this very moment
+                return earlier
             price, now_ms = new.submission.price, new.created_at_ms
             debit = Movement(new.user_id, "debit", -price, "job", now_ms, job_id=new.id)
             if await add_entry(session, debit) is None:
@@ -113,6 +116,13 @@ class JobStore:
             return Accepted(job, replayed=False)
 
         return await self._database.write(work)
+
+    async def earlier(self, new: NewJob) -> Accepted | None:
+        """Return the job that the idempotency key has made already; None when it has made none in its time.
+
+        Raises `IdempotencyConflictError` when the key stands for another body.
+        """
+        return await _made_with(self._database, new)
 
     async def find(self, job_id: str) -> JobRow | None:
         """Return the job of this id."""
@@ -241,14 +251,20 @@ async def _insert(session: Session, new: NewJob) -> bool:
     return bool(rows)
 
 
-async def _replay(session: Session, new: NewJob) -> Accepted:
-    assert new.idempotency is not None, "only an idempotency key conflicts"  # noqa: S101 - an invariant, for the reader and mypy
-    row = await session.fetch_one(
-        f"SELECT {COLUMNS}, idempotency_sha256 FROM jobs WHERE user_id = $1 AND idempotency_key = $2",  # noqa: S608 - constants only
+async def _made_with(source: Session | Database, new: NewJob) -> Accepted | None:
+    """Return the job made with this idempotency key; `IdempotencyConflictError` when it was another one."""
+    if new.idempotency is None:
+        return None
+    row = await source.fetch_one(
+        f"SELECT {COLUMNS}, idempotency_sha256 FROM jobs"  # noqa: S608 - constants only
+        " WHERE user_id = $1 AND idempotency_key = $2 AND created_at_ms > $3",
         new.user_id,
         new.idempotency.key,
+        new.created_at_ms - KEPT_MS,
     )
-    if row is None or row["idempotency_sha256"] != new.idempotency.asked_sha256:
+    if row is None:
+        return None
+    if row["idempotency_sha256"] != new.idempotency.asked_sha256:
         raise IdempotencyConflictError
     return Accepted(job_of(row), replayed=True)
 
