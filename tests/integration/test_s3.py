@@ -1,0 +1,44 @@
+"""From prompt to picture with a real S3 server: the worker's process writes to it, the API's reads from it."""
+
+import hashlib
+import io
+from collections.abc import Iterator
+
+import pytest
+from PIL import Image
+
+from picshapes_cli.controlplane.binaries import Binaries
+from picshapes_cli.objectstore.server import ObjectStore
+
+from .stack import Launcher, Stack
+
+PREFIX = "studio"
+
+
+@pytest.fixture(scope="module")
+def on_s3(tmp_path_factory: pytest.TempPathFactory, binaries: Binaries, s3: ObjectStore) -> Iterator[Stack]:
+    """Everything, with one worker that makes pictures, and pictures in a bucket."""
+    assert binaries.kubectl is not None
+    launcher = Launcher(tmp_path_factory.mktemp("on-s3"), binaries.kubectl)
+    with launcher.up("--storage-url", f"{s3.url}/{PREFIX}", settings=s3.environment) as started:
+        yield started
+
+
+@pytest.mark.timeout(600)  # the weights are loaded by a worker that shares the machine
+def test_a_prompt_posted_becomes_an_object_that_the_result_url_leads_to(on_s3: Stack, s3: ObjectStore) -> None:
+    made = on_s3.submit(prompt="a blue star", model="flux-schnell", width=200, height=136, seed=42)
+    job = on_s3.until_job(made["id"], "completed", "failed")
+    status = on_s3.kubectl.read("gj", job["id"])["status"]
+
+    assert job["status"] == "completed", job
+    assert job["result_url"] == status["resultURL"] == f"{on_s3.ready['api_url']}/results/{job['id']}.png"
+    with on_s3.api() as api:
+        picture = api.get(job["result_url"])
+        part = api.get(job["result_url"], headers={"Range": "bytes=0-7"})
+    with Image.open(io.BytesIO(picture.content)) as image:
+        assert (image.format, image.size) == ("PNG", (200, 136))
+    assert (part.status_code, part.content) == (206, b"\x89PNG\r\n\x1a\n")
+    assert status["result"]["key"] == f"{job['id']}/1.png"
+    assert hashlib.sha256(picture.content).hexdigest() == status["result"]["sha256"]
+    assert (s3.folder / PREFIX / job["id"] / "1.png").read_bytes() == picture.content
+    assert on_s3.pictures(job["id"]) == []
