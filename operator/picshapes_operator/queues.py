@@ -222,4 +222,5 @@ class _Heads(Sequence[Head]):
             raise IndexError(index)
         created_s, job = self._jobs[index]
         ticket = self._tickets[job]
-        return Head(job, created_s, ticket.cost_s * self._rank_of_second, ticket.alone)
+        cost = ticket.cost_s * self._rank_of_second
+        return Head(job, created_s, cost, ticket.alone, ticket.lost_on)

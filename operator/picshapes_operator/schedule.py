@@ -4,7 +4,8 @@ Jobs are taken over all queues by priority, then from the owner who has used the
 claim counts as use at once. A job goes to the best place among the workers that fit: a free running place before
 a waiting one, then a worker that has the model loaded, then the smallest sufficient memory. A worker has one
 running and one waiting place, so a GPU is never idle between two jobs; a waiting place is given only when no
-fitting worker has a running one free.
+fitting worker has a running one free. A job that was lost with its worker goes to another one, if one is as free:
+its first may be what is broken, but an idle one is better than none.
 """
 
 import heapq
@@ -38,8 +39,19 @@ class _Places:
     def _place(self, worker: Worker) -> _Place:
         return (self._held[worker.name], self._demand.model not in worker.loaded, worker.vram_mib, worker.name)
 
-    def take(self, *, alone: bool) -> Worker | None:
-        """Take the best place, if there is one; with all behind it, for a job that nothing is to wait behind."""
+    def take(self, *, alone: bool, lost_on: str) -> Worker | None:
+        """Take the best place, if there is one; with all behind it, for a job that nothing is to wait behind.
+
+        `lost_on` names a worker to which another that is as free is preferred.
+        """
+        worker = self._best()
+        if worker is not None and worker.name == lost_on:
+            worker = self._as_free_as(worker) or worker
+        if worker is not None:
+            self._held[worker.name] = PLACES if alone else self._held[worker.name] + 1
+        return worker
+
+    def _best(self) -> Worker | None:
         while self._heap:
             held, _, _, name = self._heap[0]
             worker, now_held = self._workers[name], self._held[name]
@@ -48,9 +60,15 @@ class _Places:
             elif now_held != held:
                 heapq.heapreplace(self._heap, self._place(worker))
             else:
-                self._held[name] = PLACES if alone else now_held + 1
                 return worker
         return None
+
+    def _as_free_as(self, best: Worker) -> Worker | None:
+        """Return the next best worker if it holds no more than the best one, which stands first in the heap."""
+        place = heapq.heappop(self._heap)
+        other = self._best()
+        heapq.heappush(self._heap, place)
+        return other if other and self._held[other.name] == self._held[best.name] else None
 
 
 class _Order:
@@ -106,7 +124,7 @@ def schedule(snapshot: Snapshot) -> list[Claim]:
     for demand, line, head in order.turns():
         if len(claims) >= snapshot.most:
             break
-        worker = places[demand].take(alone=head.alone)
+        worker = places[demand].take(alone=head.alone, lost_on=head.lost_on)
         if worker is None:
             order.close(demand)
         else:

@@ -20,6 +20,8 @@ class Head:
     """What claiming it adds to its owner's rank."""
     alone: bool = False
     """Nothing is claimed by its worker behind it: workers were lost that held it."""
+    lost_on: str = ""
+    """The worker with which it was lost last: of equally free ones it gets another."""
 
 
 @dataclass(frozen=True)

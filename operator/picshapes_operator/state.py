@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from picshapes_crds.catalogue import Catalogue
 from picshapes_crds.clock import Clock
 from picshapes_crds.cluster import Json
-from picshapes_crds.phases import HELD, TERMINAL, Phase
+from picshapes_crds.phases import HELD, TERMINAL, ConditionType, Phase, Reason
 from picshapes_crds.resource import GenerationJob
 from picshapes_crds.scheduling.demand import Worker
 from picshapes_crds.scheduling.fit import PLACES
@@ -82,6 +82,8 @@ class ClusterState:
         self.accounting.seen(job, known, self._clock.now())
         if known and _moved(known.status.phase, job.status.phase):
             self._moved(job)
+            if _is_lost(job):
+                self.waiting.lost(uid, known.status.worker_name or "")
         self.waiting.ranked(owner_of(job))
         self._index(uid, job)
         self.changed.set()
@@ -91,6 +93,7 @@ class ClusterState:
         if uid in self.jobs:
             self._drop_indexes(uid)
             self._unclaim(uid)
+            self.waiting.ended(uid)
             self.accounting.released(self.jobs[uid], self._clock.now())
             self.waiting.ranked(owner_of(self.jobs.pop(uid)))
             self.changed.set()
@@ -221,6 +224,7 @@ class ClusterState:
     def _index(self, uid: JobId, job: GenerationJob) -> None:
         phase = job.status.phase
         if phase in TERMINAL:
+            self.waiting.ended(uid)
             expiry = expires_at(job)
             if expiry:
                 self._expiries.set(uid, expiry.timestamp())
@@ -278,6 +282,12 @@ def _places(job: GenerationJob) -> int:
 
 def _moved(old: Phase, new: Phase) -> bool:
     return (new in TERMINAL and old not in TERMINAL) or (new is Phase.PENDING and old in HELD)
+
+
+def _is_lost(job: GenerationJob) -> bool:
+    """Say whether a job waits again since its worker was lost."""
+    scheduled = job.status.condition(ConditionType.SCHEDULED)
+    return job.status.phase is Phase.PENDING and scheduled is not None and scheduled.reason == Reason.WORKER_LOST
 
 
 def _turn_on_worker(job: GenerationJob) -> tuple[bool, float, str]:

@@ -29,6 +29,8 @@ class WaitingJobs:
         self._refused: dict[JobId, Refusal] = {}
         self._resolved: dict[JobId, Resolved] = {}
         self._resting: dict[JobId, GenerationJob] = {}
+        self._lost_on: dict[JobId, str] = {}
+        """The worker with which each job was lost last, as far as this process has seen it happen."""
         self._rests = Timers()
         self._ageing = Timers()
         self.queues = Queues()
@@ -59,9 +61,18 @@ class WaitingJobs:
             cost_s=self._accounting.estimate(job, resolved),
             run_s=self._accounting.run_s(job, resolved),
             alone=is_suspect(job),
+            lost_on=self._lost_on.get(uid, ""),
         )
         self.queues.add(uid, ticket)
         self._ageing.set(uid, created_s + AGES_AFTER_S)
+
+    def lost(self, uid: JobId, worker_name: str) -> None:
+        """Take in that a job was lost with this worker, before it is added again."""
+        self._lost_on[uid] = worker_name
+
+    def ended(self, uid: JobId) -> None:
+        """Take in that a job will never wait again."""
+        self._lost_on.pop(uid, None)
 
     def wake(self, now: datetime) -> list[JobId]:
         """Queue the jobs that have rested, and return them."""
@@ -122,7 +133,8 @@ class WaitingJobs:
         """Return what is needed to decide on at most so many claims: what has no match is left out.
 
         The claims are those of a decision that looks at every job and worker: no more workers of a kind, and no
-        more jobs of a queue, can be claimed than there are claims in all.
+        more jobs of a queue, can be claimed than there are claims in all; and one worker more for a job that was
+        lost with the best one.
         """
         kinds = roster.free_kinds()
         matches = [
@@ -135,7 +147,7 @@ class WaitingJobs:
         matching = [kinds[index] for index in {index for _, index in matches}]
         jobs, places = sum(map(self.queues.depth, demands)), sum(kind.places for kind in matching)
         most, unit = min(most, jobs, places), self.unit(now)
-        workers = [roster.worker(name) for kind in matching for name in kind.first(most)]
+        workers = [roster.worker(name) for kind in matching for name in kind.first(most + 1)]
         return Snapshot([self.queues.queue(demand, most, unit) for demand in demands], workers, most)
 
     def refusal(self, uid: JobId) -> Refusal | None:

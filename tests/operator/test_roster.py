@@ -97,6 +97,7 @@ tickets = st.builds(
     created_s=st.integers(0, 9).map(float),
     cost_s=st.integers(1, 3).map(float),
     alone=st.booleans(),
+    lost_on=st.just("") | names,
 )
 
 

@@ -120,3 +120,17 @@ def test_no_more_is_decided_on_than_was_asked_for() -> None:
 def test_the_jobs_in_line_are_told_in_the_order_of_their_turns() -> None:
     heavy, light = line("h1", "h2", owner="heavy", rank=1.5), line("l1", "l2", "l3", owner="light", since_s=50.0)
     assert in_line(Queue(NEED_20_GIB, [heavy, light]), 4) == ["l1", "l2", "h1", "l3"]
+
+
+def lost(job: str, lost_on: str) -> Queue:
+    return Queue(NEED_20_GIB, [Line(0, "alice", 0.0, [Head(job, 0.0, 1.0, lost_on=lost_on)])])
+
+
+def test_a_job_that_was_lost_with_its_worker_goes_to_another_that_is_as_free() -> None:
+    first = worker("first", 24_564, loaded=frozenset({"z-image-turbo"}))
+    assert claims(Snapshot([lost("job", "first")], [first, worker("second", 81_559)])) == {"job": "second"}
+
+
+def test_it_goes_back_to_the_worker_that_it_was_lost_with_if_the_others_are_busier_or_do_not_fit() -> None:
+    others = [worker("small", 8_192), worker("busy", 24_564, held=1), worker("away", 24_564, accepting=False)]
+    assert claims(Snapshot([lost("job", "first")], [worker("first", 24_564), *others])) == {"job": "first"}

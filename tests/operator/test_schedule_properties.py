@@ -22,7 +22,12 @@ demands = st.builds(
 )
 
 
-heads_drawn = st.tuples(st.integers(0, 99).map(float), st.integers(0, 3).map(float), st.booleans())
+heads_drawn = st.tuples(
+    st.integers(0, 99).map(float),
+    st.integers(0, 3).map(float),
+    st.booleans(),
+    st.sampled_from(["", "w0", "w1", "w2"]),
+)
 
 
 @st.composite
@@ -118,6 +123,19 @@ def test_nothing_is_claimed_behind_a_suspect(snapshot: Snapshot) -> None:
         assert claim.worker_name not in closed
         if claim.job in alone:
             closed.add(claim.worker_name)
+
+
+@given(snapshots())
+def test_a_job_goes_back_to_the_worker_it_was_lost_with_only_if_no_other_is_as_free(snapshot: Snapshot) -> None:
+    heads = {head.job: head for queue in snapshot.queues for line in queue.lines for head in line.heads}
+    demand = waiting_jobs(snapshot)
+    held = {worker.name: worker.held for worker in snapshot.workers}
+    for claim in schedule(snapshot):
+        head, name = heads[claim.job], claim.worker_name
+        fitting = [one.name for one in snapshot.workers if fit(demand[claim.job], one) is Fit.FITS]
+        if head.lost_on == name:
+            assert not any(held[other] <= held[name] for other in fitting if other != name)
+        held[name] = PLACES if head.alone else held[name] + 1
 
 
 @given(snapshots())

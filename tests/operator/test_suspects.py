@@ -125,3 +125,42 @@ def test_the_first_job_of_a_worker_is_the_one_that_runs_else_the_oldest_claim() 
     seen.observe_job(job("younger", 3, running))
     assert seen.first_held("id1") == "younger"
     assert seen.first_held("other") is None
+
+
+def lost_on(seen: ClusterState) -> list[str]:
+    lines = [line for queue in seen.snapshot(10, []).queues for line in queue.lines]
+    return [head.lost_on for line in lines for head in line.heads]
+
+
+def test_a_waiting_job_remembers_the_worker_with_which_it_was_lost_last() -> None:
+    seen = state()
+    seen.observe_job(job("suspect", 1, CLAIMED | {"resolved": RESOLVED}))
+    seen.observe_job(job("suspect", 2, requeued(1)["status"]))
+    assert lost_on(seen) == ["w"]
+    other = CLAIMED | {"attempt": 2, "workerName": "other", "workerID": "id2", "resolved": RESOLVED}
+    seen.observe_job(job("suspect", 3, other))
+    rebalanced = {
+        "phase": "Pending",
+        "attempt": 2,
+        "workersLost": 1,
+        "conditions": [LOST | {"reason": "Rebalanced"}],
+    }
+    seen.observe_job(job("suspect", 4, rebalanced))
+    assert lost_on(seen) == ["w"]
+    seen.observe_job(job("suspect", 5, other | {"attempt": 3}))
+    seen.observe_job(job("suspect", 6, requeued(1)["status"]))
+    assert lost_on(seen) == ["other"]
+
+
+def test_a_job_that_rested_remembers_it_too_and_one_that_was_handed_back_has_nothing_to_remember() -> None:
+    clock = FixedClock()
+    seen = ClusterState(Catalogue.load("demo"), clock)
+    seen.observe_job(job("suspect", 1, CLAIMED | {"resolved": RESOLVED}))
+    seen.observe_job(requeued(2))
+    seen.observe_job(job("handed back", 1, CLAIMED | {"resolved": RESOLVED}))
+    seen.observe_job(job("handed back", 2))
+    clock.moment = NOW + timedelta(seconds=20)
+    seen.open_snapshot(1)
+    assert dict(zip(waiting(seen), lost_on(seen), strict=True)) == {"handed back": "", "suspect": "w"}
+    seen.forget_job("suspect")
+    assert seen.waiting._lost_on == {}

@@ -31,6 +31,8 @@ class Ticket:
     """GPU-seconds that it is expected to run."""
     alone: bool = False
     """Nothing is to wait behind it on its worker."""
+    lost_on: str = ""
+    """The worker with which it was lost last: another one is as good and may do better."""
 
 
 def is_raised(level: int, waited_s: float, top_level: int) -> bool:
