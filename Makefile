@@ -10,7 +10,7 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check eval format generate lock clean
+.PHONY: help setup demo up test check eval format generate chart lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -44,6 +44,7 @@ check: setup ## Lint, types, import rules, generated files
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m picshapes_crds.generate --check
+	@cd charts && ../$(BIN)/python -m chart_source.generate --check
 
 eval: setup ## Measure the demo weights on N held-out prompts a cell (an hour with the default 400)
 	@cd worker && OMP_WAIT_POLICY=passive ../$(BIN)/python -W ignore -m training.goals --n $(N)
@@ -51,8 +52,11 @@ eval: setup ## Measure the demo weights on N held-out prompts a cell (an hour wi
 format: setup ## Format the code and mend what the linter can
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
 
-generate: setup ## Write the YAML in crds/ anew from the types
+generate: setup chart ## Write anew what is made from the types: the YAML in crds/, parts of the chart
 	@$(BIN)/python -m picshapes_crds.generate
+
+chart: setup ## Write the chart's values.yaml, schema and README anew from charts/chart_source
+	@cd charts && ../$(BIN)/python -m chart_source.generate
 
 lock: setup ## Pin the newest versions that pyproject.toml allows
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --no-header \
