@@ -44,6 +44,7 @@ check: setup ## Lint, types, import rules, generated files
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m picshapes_crds.generate --check
+	@$(BIN)/python -m picshapes_cli.settings_page --check
 	@cd charts && ../$(BIN)/python -m chart_source.generate --check
 
 eval: setup ## Measure the demo weights on N held-out prompts a cell (an hour with the default 400)
@@ -54,6 +55,7 @@ format: setup ## Format the code and mend what the linter can
 
 generate: setup chart ## Write anew what is made from the types: the YAML in crds/, parts of the chart
 	@$(BIN)/python -m picshapes_crds.generate
+	@$(BIN)/python -m picshapes_cli.settings_page
 
 chart: setup ## Write the chart's values.yaml, schema and README anew from charts/chart_source
 	@cd charts && ../$(BIN)/python -m chart_source.generate

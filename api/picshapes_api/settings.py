@@ -15,39 +15,73 @@ Days = Annotated[int, Field(ge=1, le=36_500)]
 
 
 class Settings(BaseSettings):
-    """Settings of the API; names are PICSHAPES_… but for the two URLs that everybody spells alike."""
+    """Settings of the API; names are PICSHAPES_… but for the two URLs that everybody spells alike.
+
+    docs/settings.md is made of what is said here.
+    """
 
     model_config = SettingsConfigDict(env_prefix="PICSHAPES_", hide_input_in_errors=True)
 
-    host: str = "127.0.0.1"
-    port: Port = 8080
-    public_url: str | None = None
-    """Where clients reach this API, if not where they say in `Host`."""
-    kubeconfig: Path | None = None
-    """None: the pod's service account."""
-    namespace: str = "picshapes"
-    catalogue: str = "demo"
-    storage_url: str
-    storage_public_endpoint: str | None = None
-    """Where clients reach the object store themselves: then pictures are redirected to, not streamed."""
-    retention_days: Days | None = None
-    """Pictures older than this are removed; None: kept for ever."""
-    job_retention_days: Days | None = None
-    """Jobs that ended longer ago are forgotten, at least as late as their pictures; None: never."""
-    database_url: SecretStr = Field(validation_alias=AliasChoices("DATABASE_URL"))
-    redis_url: SecretStr | None = Field(default=None, validation_alias=AliasChoices("REDIS_URL"))
-    bootstrap_file: Path | None = None
-    admin_secret: str | None = None
-    """The Secret in the namespace that holds, or is to hold, the first administrator's key."""
-    admin_email: str = "admin@localhost.localdomain"
-    """Whose it is, if the Secret doesn't say."""
-    max_unfinished: Annotated[int, Field(ge=1)] = 20_000
-    """Jobs that may be unfinished in the cluster; more wait in the database."""
-    max_unfinished_per_user: Annotated[int, Field(ge=1)] = 10_000
-    trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = ()
-    """Networks, separated by commas, whose forwarded headers are believed."""
-    log_format: Literal["json", "text"] = "json"
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    host: str = Field("127.0.0.1", description="Address that the API listens on.")
+    port: Port = Field(8080, description="Port that it listens on, for the API, its metrics and its probes alike.")
+    public_url: str | None = Field(
+        None,
+        description="Where clients reach this API, for the addresses it gives; by default what `Host` says.",
+    )
+    kubeconfig: Path | None = Field(
+        None, description="Credentials of the cluster; by default the pod's service account."
+    )
+    namespace: str = Field("picshapes", description="Namespace of the jobs and the workers.")
+    catalogue: str = Field("demo", description="Models and tiers: `demo`, `real` or the path of a YAML file.")
+    storage_url: str = Field(
+        description="Where pictures lie: `file:///folder`, `s3://bucket/prefix`, `gs://…`, `az://…`."
+    )
+    storage_public_endpoint: str | None = Field(
+        None,
+        description="Where clients reach the object store themselves: then they are redirected to pictures, by"
+        " addresses that are good for 300 s; by default pictures are streamed through the API.",
+    )
+    retention_days: Days | None = Field(
+        None, description="Days after which pictures are removed; by default they are kept for ever."
+    )
+    job_retention_days: Days | None = Field(
+        None,
+        description="Days after their end in which jobs are forgotten, no less than PICSHAPES_RETENTION_DAYS; by"
+        " default they are kept for ever. Money is never forgotten.",
+    )
+    database_url: SecretStr = Field(
+        validation_alias=AliasChoices("DATABASE_URL"),
+        description="The database: `sqlite:///absolute/path` or `postgres://user:password@host/name`.",
+    )
+    redis_url: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("REDIS_URL"),
+        description="Where API processes count requests together; by default one process counts in memory.",
+    )
+    bootstrap_file: Path | None = Field(
+        None,
+        description="JSON file of users to be made at the start if they are unknown; it holds keys.",
+    )
+    admin_secret: str | None = Field(
+        None, description="Secret in the namespace that holds, or is to hold, the first administrator's key."
+    )
+    admin_email: str = Field(
+        "admin@localhost.localdomain", description="Whose key that is, if the Secret doesn't say."
+    )
+    max_unfinished: Annotated[int, Field(ge=1)] = Field(
+        20_000, description="Unfinished jobs that the cluster may hold; more of them wait in the database."
+    )
+    max_unfinished_per_user: Annotated[int, Field(ge=1)] = Field(
+        10_000, description="Unfinished jobs that one user may have; more are refused with 429."
+    )
+    trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = Field(
+        (),
+        description="Networks, separated by commas, whose `Forwarded` and `X-Forwarded-*` headers are believed.",
+    )
+    log_format: Literal["json", "text"] = Field("json", description="Logs for machines or for people.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="The least that is logged."
+    )
 
     @field_validator("trusted_proxies", mode="before")
     @classmethod

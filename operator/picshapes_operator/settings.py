@@ -10,20 +10,30 @@ from picshapes_operator.pools import Pool
 
 
 class Settings(BaseSettings):
-    """How and where this operator runs."""
+    """How and where this operator runs; docs/settings.md is made of what is said here."""
 
     model_config = SettingsConfigDict(env_prefix="PICSHAPES_")
 
-    kubeconfig: Path | None = Field(None, description="kubeconfig; the pod's service account when absent")
-    namespace: str = Field("picshapes", min_length=1, description="where jobs and workers are")
-    catalogue: str = Field("demo", description="demo, real, or a file")
-    probe_host: str = "127.0.0.1"
-    probe_port: int = Field(8082, ge=0, le=65535)
-    log_format: Format = "json"
-    log_level: str = "INFO"
-    pools: tuple[Pool, ...] = Field((Pool(name="default"),), description="JSON: name, vram_mib, models of each")
-    pool_drain_s: float = Field(60, gt=0, description="seconds in which a pool is to get through its jobs")
-    watch_nodes: bool = Field(
-        default=True, description="give workers on cordoned nodes no new jobs; needs to list and watch nodes"
+    kubeconfig: Path | None = Field(
+        None, description="Credentials of the cluster; by default the pod's service account."
     )
-    identity: str = Field("", description="name in the leader's Lease; host and process id when absent")
+    namespace: str = Field("picshapes", min_length=1, description="Namespace of the jobs and the workers.")
+    catalogue: str = Field("demo", description="Models and tiers: `demo`, `real` or the path of a YAML file.")
+    probe_host: str = Field("127.0.0.1", description="Address of the probes and the metrics.")
+    probe_port: int = Field(
+        8082, ge=0, le=65535, description="Their port; 0 takes a free one, which the log names."
+    )
+    log_format: Format = Field("json", description="Logs for machines or for people.")
+    log_level: str = Field("INFO", description="The least that is logged: DEBUG, INFO, WARNING or ERROR.")
+    pools: tuple[Pool, ...] = Field(
+        (Pool(name="default"),),
+        description="Groups of equal workers, as a JSON list of objects with `name`, `vram_mib` (absent: enough"
+        " for everything) and `models` (absent: all).",
+    )
+    pool_drain_s: float = Field(
+        60, gt=0, description="Seconds in which a pool is to get through its jobs: how many workers it wants."
+    )
+    watch_nodes: bool = Field(
+        default=True, description="Give workers on cordoned nodes no new jobs; needs to list and watch nodes."
+    )
+    identity: str = Field("", description="Name in the leader's Lease; by default of the host and the process id.")

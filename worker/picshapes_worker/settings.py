@@ -14,40 +14,58 @@ class InvalidSettingsError(ValueError):
 
 
 class Settings(BaseSettings):
-    """Settings of one worker process."""
+    """Settings of one worker process; docs/settings.md is made of what is said here."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
 
-    pod_name: Annotated[str, Field(min_length=1, max_length=253)]
-    """The pod that this process runs in; also the name of its Lease."""
-    namespace: str = "picshapes"
-    kubeconfig: Path | None = None
-    """Absent: the pod's service account."""
-    catalogue: str = "demo"
-    """`demo`, `real` or a file."""
-    engine: Literal["diffusers", "null"] = "diffusers"
-    null_step_s: Annotated[float, Field(ge=0)] = 0
-    """How long a step of the null engine takes; at 0 it is instant and runs in the event loop."""
-    models: Annotated[tuple[str, ...], NoDecode] = ()
-    """Catalogue ids, comma-separated in the environment; empty: all of the catalogue."""
-    storage_url: Annotated[str, Field(min_length=1)]
-    """Where pictures go: `file:///dir`, `s3://bucket/prefix`, `gs://…`, `az://…`."""
-    public_url: str | None = None
-    """The API's address for users; the results' URLs start with it."""
-    probe_host: str = "127.0.0.1"
-    probe_port: Annotated[int, Field(ge=0, le=65535)] = 8081
-    """0 takes a free port, which the log names."""
-    vram_mib: Annotated[int, Field(ge=1)] | None = None
-    """Declares this much device memory, in MiB, instead of what was measured: for shared cards."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    load_budget_s: Annotated[float, Field(gt=0)] = 1800
-    """Loading a model for longer than this counts as hung: the Lease runs out and liveness fails."""
-    step_budget_s: Annotated[float, Field(gt=0)] = 300
-    """The same for one inference step, text encoding or image decoding."""
-    grace_s: Annotated[float, Field(ge=0)] = 150
-    """How long a running job may go on after SIGTERM."""
-    log_format: Literal["json", "text"] = "json"
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    pod_name: Annotated[str, Field(min_length=1, max_length=253)] = Field(
+        description="The pod that this process runs in; also the name of its Lease."
+    )
+    namespace: str = Field("picshapes", description="Namespace of the jobs and of this pod.")
+    kubeconfig: Path | None = Field(
+        None, description="Credentials of the cluster; by default the pod's service account."
+    )
+    catalogue: str = Field("demo", description="Models and tiers: `demo`, `real` or the path of a YAML file.")
+    engine: Literal["diffusers", "null"] = Field(
+        "diffusers", description="What draws the pictures; `null` draws one pixel, for tests and benchmarks."
+    )
+    null_step_s: Annotated[float, Field(ge=0)] = Field(
+        0,
+        description="Seconds that a step of the null engine takes; at 0 it is instant and runs in the event loop.",
+    )
+    models: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Catalogue ids, separated by commas, of what this worker serves; by default all."
+    )
+    storage_url: Annotated[str, Field(min_length=1)] = Field(
+        description="Where pictures go: `file:///folder`, `s3://bucket/prefix`, `gs://…`, `az://…`."
+    )
+    public_url: str | None = Field(
+        None,
+        description="The API's address for users, with which `status.resultURL` begins; by default the store's.",
+    )
+    probe_host: str = Field("127.0.0.1", description="Address of the probes and the metrics.")
+    probe_port: Annotated[int, Field(ge=0, le=65535)] = Field(
+        8081, description="Their port; 0 takes a free one, which the log names."
+    )
+    vram_mib: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="MiB of device memory to declare for a shared card; by default what the device reports."
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="Where models run; `auto` takes a GPU if it can."
+    )
+    load_budget_s: Annotated[float, Field(gt=0)] = Field(
+        1800, description="Seconds after which loading a model counts as hung: the Lease runs out, liveness fails."
+    )
+    step_budget_s: Annotated[float, Field(gt=0)] = Field(
+        300, description="The same for one inference step, text encoding or image decoding."
+    )
+    grace_s: Annotated[float, Field(ge=0)] = Field(
+        150, description="Seconds for which a running job may go on after SIGTERM."
+    )
+    log_format: Literal["json", "text"] = Field("json", description="Logs for machines or for people.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="The least that is logged."
+    )
 
     @field_validator("models", mode="before")
     @classmethod
