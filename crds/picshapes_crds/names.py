@@ -43,6 +43,10 @@ ACCEPTED_AT_ANNOTATION: Final = f"{GROUP}/accepted-at"
 LOADED_MODELS_ANNOTATION: Final = f"{GROUP}/loaded-models"
 """On a worker's Lease: comma-separated ids of the models that lie in device memory now."""
 
+MEMORY_LIMITS_ANNOTATION: Final = f"{GROUP}/memory-limits-mib"
+"""On a worker's Lease: comma-separated `model=MiB`, for models of which a job ran out of memory. Only jobs that
+need no more than this fit the worker from then on."""
+
 
 def model_label(model: str) -> str:
     """Return the pod label that says a worker serves this model."""

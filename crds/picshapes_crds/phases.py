@@ -85,6 +85,8 @@ class Reason(StrEnum):
     """Workers that ran the job were lost `spec.maxAttempts` times."""
     OUT_OF_MEMORY = "OutOfMemory"
     """The device's memory did not suffice, alone and after being freed."""
+    INVALID_OUTPUT = "InvalidOutput"
+    """The model gave no picture: numbers that are none, or nothing but black."""
     STORAGE_FAILED = "StorageFailed"
     """The picture could not be stored."""
     MODEL_UNAVAILABLE = "ModelUnavailable"

@@ -3,14 +3,17 @@
 The worker writes both (`worker_labels`, `lease_body`), the operator and the API read them. Pure.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Final
 
 from picshapes_crds import names
 from picshapes_crds.clock import micro_time
 from picshapes_crds.cluster.protocol import Json
 
+NO_LIMITS: Final[Mapping[str, int]] = MappingProxyType({})
 LEASE_RENEWAL_S: Final = 10.0
 LEASE_STALE_S: Final = 40.0
 """Seconds without a renewal, on the observer's own clock, after which the process is taken for lost."""
@@ -85,22 +88,38 @@ class WorkerLease:
     """Its renewal time as written by the worker: only compared for change, never with another clock."""
     loaded: frozenset[str] = frozenset()
     """Models that lie in device memory now."""
+    limits_mib: Mapping[str, int] = field(default_factory=dict)
+    """Of models of which a job ran out of memory here: the largest need, in MiB, that may still fit."""
 
 
 def read_lease(lease: Json) -> WorkerLease:
     """Read a worker's Lease."""
     metadata, spec = lease["metadata"], lease.get("spec") or {}
-    loaded = (metadata.get("annotations") or {}).get(names.LOADED_MODELS_ANNOTATION, "")
+    annotations = metadata.get("annotations") or {}
+    loaded = annotations.get(names.LOADED_MODELS_ANNOTATION, "")
     return WorkerLease(
         namespace=metadata["namespace"],
         name=metadata["name"],
         worker_id=spec.get("holderIdentity") or "",
         renewed=spec.get("renewTime") or "",
         loaded=frozenset(model for model in loaded.split(",") if model),
+        limits_mib=_limits(annotations.get(names.MEMORY_LIMITS_ANNOTATION, "")),
     )
 
 
-def lease_body(pod: WorkerPod, worker_id: str, loaded: frozenset[str], now: datetime) -> Json:
+def _limits(text: str) -> dict[str, int]:
+    """Read the limits of memory; what makes no sense counts as absent."""
+    pairs = (one.partition("=") for one in text.split(",") if one)
+    return {model: int(limit) for model, _, limit in pairs if limit.isdecimal()}
+
+
+def lease_body(
+    pod: WorkerPod,
+    worker_id: str,
+    loaded: frozenset[str],
+    now: datetime,
+    limits_mib: Mapping[str, int] = NO_LIMITS,
+) -> Json:
     """Return a worker's Lease as it is created; owned by the pod, so that it goes with it."""
     return {
         "apiVersion": "coordination.k8s.io/v1",
@@ -111,7 +130,7 @@ def lease_body(pod: WorkerPod, worker_id: str, loaded: frozenset[str], now: date
             "labels": {names.COMPONENT_LABEL: names.COMPONENT_WORKER},
             "ownerReferences": [{"apiVersion": "v1", "kind": "Pod", "name": pod.name, "uid": pod.uid}],
         }
-        | _loaded(loaded),
+        | _annotations(loaded, limits_mib),
         "spec": {
             "holderIdentity": worker_id,
             "leaseDurationSeconds": int(LEASE_STALE_S),
@@ -121,13 +140,21 @@ def lease_body(pod: WorkerPod, worker_id: str, loaded: frozenset[str], now: date
     }
 
 
-def lease_renewal(worker_id: str, loaded: frozenset[str], now: datetime) -> Json:
+def lease_renewal(
+    worker_id: str, loaded: frozenset[str], now: datetime, limits_mib: Mapping[str, int] = NO_LIMITS
+) -> Json:
     """Return the merge patch that renews a worker's Lease."""
     return {
-        "metadata": _loaded(loaded),
+        "metadata": _annotations(loaded, limits_mib),
         "spec": {"holderIdentity": worker_id, "renewTime": micro_time(now)},
     }
 
 
-def _loaded(models: frozenset[str]) -> Json:
-    return {"annotations": {names.LOADED_MODELS_ANNOTATION: ",".join(sorted(models))}}
+def _annotations(models: frozenset[str], limits_mib: Mapping[str, int]) -> Json:
+    limits = ",".join(f"{model}={limit}" for model, limit in sorted(limits_mib.items()))
+    return {
+        "annotations": {
+            names.LOADED_MODELS_ANNOTATION: ",".join(sorted(models)),
+            names.MEMORY_LIMITS_ANNOTATION: limits,
+        }
+    }

@@ -14,7 +14,7 @@ from sortedcontainers import SortedList
 from picshapes_crds.scheduling.demand import Worker
 from picshapes_crds.scheduling.fit import PLACES
 
-_KindKey = tuple[frozenset[tuple[str, str]], str, int, frozenset[str]]
+_KindKey = tuple[frozenset[tuple[str, str]], str, int, frozenset[tuple[str, int]], frozenset[str]]
 
 
 class Kind:
@@ -112,4 +112,5 @@ class Roster:
 
 
 def _key(worker: Worker) -> _KindKey:
-    return frozenset(worker.weights.items()), worker.profile, worker.vram_mib, worker.loaded
+    limits = frozenset(worker.limits_mib.items())
+    return frozenset(worker.weights.items()), worker.profile, worker.vram_mib, limits, worker.loaded

@@ -160,7 +160,8 @@ class ClusterState:
         for name, worker in self.fleet.seen(self._clock.monotonic(), everything=everything):
             self.roster.put(name, worker)
             if worker is not None:
-                self.waiting.queues.split_at(worker.vram_mib)
+                for size_mib in worker.sizes_mib:
+                    self.waiting.queues.split_at(size_mib)
 
     def workers(self) -> list[Worker]:
         """Return all workers, with the places that are taken of each, claims on their way included."""

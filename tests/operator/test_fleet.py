@@ -147,6 +147,16 @@ def test_a_renewal_that_changes_nothing_is_nothing_to_decide_on() -> None:
     assert [name for name, _ in fleet.seen(120.0, everything=False)] == ["w"]
 
 
+def test_a_limit_of_memory_is_read_and_is_something_to_decide_on() -> None:
+    fleet = fleet_at(100.0)
+    told = lease("t1")
+    told["metadata"]["annotations"]["picshapes.io/memory-limits-mib"] = "flux-schnell=19000,z-image-turbo=x"
+
+    assert fleet.observe_lease(told, 110.0)
+    worker = only(fleet, 110.0)
+    assert (worker.memory_for("flux-schnell"), worker.memory_for("z-image-turbo")) == (19_000, 23_034)
+
+
 def test_a_renewal_after_silence_is_something_to_decide_on() -> None:
     fleet = fleet_at(100.0)
     quiet_but_alive(fleet, 100.0, 150.0)

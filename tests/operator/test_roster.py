@@ -45,6 +45,7 @@ offers = st.builds(
     loaded=st.frozensets(st.sampled_from(MODELS)),
     held=st.just(0),
     accepting=st.booleans(),
+    limits_mib=st.dictionaries(st.sampled_from(MODELS), st.sampled_from([7, 11, 15])),
 )
 puts = st.builds(
     lambda name, worker: Put(name, worker and replace(worker, name=name, worker_id=f"{name}-id")),
@@ -71,6 +72,10 @@ def played(script: list[Put | Hold]) -> tuple[Roster, dict[str, Worker]]:
     return roster, {name: replace(worker, held=held[name]) for name, worker in offered.items()}
 
 
+def offered(worker: Worker) -> tuple[object, ...]:
+    return worker.weights, worker.vram_mib, worker.limits_mib
+
+
 @given(steps)
 def test_the_buckets_hold_exactly_the_free_places(script: list[Put | Hold]) -> None:
     roster, model = played(script)
@@ -80,7 +85,7 @@ def test_the_buckets_hold_exactly_the_free_places(script: list[Put | Hold]) -> N
         for kind in roster.free_kinds()
         for held, bucket in enumerate(kind.free)
         for name in bucket
-        if (model[name].weights, model[name].vram_mib) == (kind.example.weights, kind.example.vram_mib)
+        if offered(model[name]) == offered(kind.example)
     }
     expected = {(one.name, one.held) for one in model.values() if one.accepting and one.held < PLACES}
     assert free == expected
@@ -110,7 +115,8 @@ def test_a_decision_on_an_extract_is_the_decision_on_everything(
     roster, model = played(script)
     jobs = WaitingJobs(DEMO, Accounting(DEMO, NOW))
     for worker in model.values():
-        jobs.queues.split_at(worker.vram_mib)
+        for size in worker.sizes_mib:
+            jobs.queues.split_at(size)
     for owner, rank in ranks.items():
         jobs.queues.rank(owner, rank)
     for number, ticket in enumerate(waiting):

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 
 from prometheus_client import CollectorRegistry
@@ -85,6 +85,10 @@ class LeaseTask:
     def models_loaded(self, models: frozenset[str]) -> None:
         """Let the Lease say which models are loaded."""
         self._keeper.models_loaded(models)
+
+    def memory_limits(self, limits_mib: Mapping[str, int]) -> None:
+        """Let the Lease say for what the memory suffices."""
+        self._keeper.memory_limits(limits_mib)
 
     async def stop(self, within_s: float) -> None:
         """Give the Lease up."""

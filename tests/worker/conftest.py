@@ -38,7 +38,8 @@ def engine() -> Script:
 
 @pytest.fixture
 def desk(memory: MemoryCluster, tmp_path: Path, clock: HandClock, engine: Script) -> Desk:
-    return Desk(make_context(memory, tmp_path, clock, InlineHost(engine)), memory)
+    limits: dict[str, int] = {}
+    return Desk(make_context(memory, tmp_path, clock, InlineHost(engine), limits), memory, limits)
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def gate() -> Gate:
 
 @pytest.fixture
 def slow(memory: MemoryCluster, tmp_path: Path, clock: HandClock, gate: Gate) -> Desk:
-    return Desk(make_context(memory, tmp_path, clock, gate), memory)
+    return Desk(make_context(memory, tmp_path, clock, gate), memory, {})
 
 
 @pytest.fixture(scope="session")

@@ -71,8 +71,8 @@ class Gate(InlineHost):
 class Desk:
     """A worker at work, with its API server and its watch in the test's hands."""
 
-    def __init__(self, context: WorkerContext, memory: MemoryCluster) -> None:
-        self.memory = memory
+    def __init__(self, context: WorkerContext, memory: MemoryCluster, limits: dict[str, int]) -> None:
+        self.memory, self.limits = memory, limits
         self.assignment = Assignment(WORKER_ID)
         self.work = Work(self.assignment, context)
 

@@ -26,6 +26,7 @@ from picshapes_crds.cluster import (
 )
 from picshapes_worker.context import WorkerContext
 from picshapes_worker.engine_host import EngineHost
+from picshapes_worker.memory_limits import MemoryLimits
 from picshapes_worker.metrics import Metrics
 from picshapes_worker.store import PictureStore
 
@@ -226,7 +227,14 @@ def job(name: str = "a", *, attempt: int = 1, spec: Json | None = None, **status
     }
 
 
-def make_context(cluster: MemoryCluster, folder: Path, clock: HandClock, host: EngineHost) -> WorkerContext:
+def make_context(
+    cluster: MemoryCluster,
+    folder: Path,
+    clock: HandClock,
+    host: EngineHost,
+    limits: dict[str, int] | None = None,
+) -> WorkerContext:
+    """A worker's surroundings; `limits` takes in what it says of its device's memory."""
     return WorkerContext(
         cluster=cluster,
         namespace="n",
@@ -237,5 +245,6 @@ def make_context(cluster: MemoryCluster, folder: Path, clock: HandClock, host: E
         rng=random.Random(0),
         metrics=Metrics(CollectorRegistry()),
         models_loaded=lambda _: None,
+        memory=MemoryLimits(limits.update if limits is not None else lambda _: None),
         public_url="https://pictures.example",
     )

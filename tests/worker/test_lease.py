@@ -52,7 +52,10 @@ async def test_the_lease_names_the_process_and_is_owned_by_its_pod(
         ]
         assert memory.calls[1:] == []
         annotations = lease(memory)["metadata"]["annotations"]
-        assert annotations == {"picshapes.io/loaded-models": "flux-schnell,z-image-turbo"}
+        assert annotations == {
+            "picshapes.io/loaded-models": "flux-schnell,z-image-turbo",
+            "picshapes.io/memory-limits-mib": "",
+        }
 
 
 async def test_the_lease_is_renewed(memory: MemoryCluster, clock: HandClock) -> None:
@@ -88,10 +91,20 @@ async def test_a_change_of_the_loaded_models_is_written_at_once(memory: MemoryCl
         await memory.until(lambda: len(renewals) == 1)
         one.models_loaded(frozenset({"flux-schnell"}))
         await memory.until(lambda: len(renewals) == 2)
-        assert lease(memory)["metadata"]["annotations"] == {"picshapes.io/loaded-models": "flux-schnell"}
+        assert lease(memory)["metadata"]["annotations"]["picshapes.io/loaded-models"] == "flux-schnell"
         one.models_loaded(frozenset({"flux-schnell"}))
 
     assert [verb for verb, _ in memory.calls] == ["create", "merge_patch", "merge_patch"]
+
+
+async def test_a_limit_of_the_memory_is_written_at_once(memory: MemoryCluster, clock: HandClock) -> None:
+    one = LeaseKeeper(memory, POD, "process-1", clock, random.Random(0))
+    async with held(one) as renewals:
+        await memory.until(lambda: len(renewals) == 1)
+        one.memory_limits({"z-image-turbo": 20_999, "flux-schnell": 32_999})
+        await memory.until(lambda: len(renewals) == 2)
+        told = lease(memory)["metadata"]["annotations"]["picshapes.io/memory-limits-mib"]
+        assert told == "flux-schnell=32999,z-image-turbo=20999"
 
 
 async def test_a_restarted_process_takes_the_lease_over(memory: MemoryCluster, clock: HandClock) -> None:

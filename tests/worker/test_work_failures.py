@@ -1,12 +1,20 @@
 """What becomes of jobs when the engine, the store or the API server fail."""
 
+import asyncio
 from pathlib import Path
 
+import pytest
 from tests.worker.desk import A, Desk, Script, pictures, working
-from tests.worker.memory import Fault, HandClock, job
+from tests.worker.memory import WITHIN_S, Fault, HandClock, job
 
 from picshapes_crds.cluster import InvalidError
-from picshapes_worker.engine import DeviceOutOfMemoryError, ModelUnavailableError
+from picshapes_worker.engine import (
+    DeviceFailedError,
+    DeviceOutOfMemoryError,
+    EngineHungError,
+    InvalidOutputError,
+    ModelUnavailableError,
+)
 
 
 async def test_memory_that_runs_out_is_freed_and_the_job_tried_once_more_alone(desk: Desk, engine: Script) -> None:
@@ -25,6 +33,7 @@ async def test_memory_that_runs_out_twice_fails_the_job(desk: Desk, engine: Scri
         assert await desk.until_ended("a") == "Failed"
         assert await desk.until_ended("b") == "Completed"
 
+    assert desk.limits == {"flux-schnell": 399}
     message = "a 256x256 picture of flux-schnell needs more device memory than the worker has"
     assert desk.why("a") == ("OutOfMemory", message)
 
@@ -85,3 +94,31 @@ async def test_a_claim_of_a_newer_version_is_failed_at_once(desk: Desk) -> None:
         assert await desk.until_ended("a") == "Failed"
 
     assert desk.why("a") == ("InternalError", "an internal error; the worker's log has the details")
+
+
+async def test_an_output_that_is_no_picture_fails_the_job(desk: Desk, engine: Script) -> None:
+    engine.runs = [InvalidOutputError("3 of 196608 values are not finite")]
+    async with working(desk):
+        desk.give(job("a"), job("b"))
+        assert await desk.until_ended("a") == "Failed"
+        assert await desk.until_ended("b") == "Completed"
+
+    assert desk.why("a") == ("InvalidOutput", "the model gave no picture: not-a-number or all black")
+    assert "progress" not in desk.status("a")  # so that all of its price is refunded
+
+
+@pytest.mark.parametrize("error", [DeviceFailedError("CUDA error: 700"), EngineHungError("no step")])
+async def test_a_broken_engine_ends_the_worker_which_hands_back_what_waits_and_leaves_the_guilty_job_to_its_loss(
+    desk: Desk, engine: Script, error: Exception
+) -> None:
+    engine.runs = [None, error]
+    desk.give(job("a"), job("b", claimedAt="2026-01-01T12:00:02Z"), job("c", claimedAt="2026-01-01T12:00:03Z"))
+    with pytest.raises(type(error)):
+        async with asyncio.timeout(WITHIN_S):
+            await desk.work.run()
+
+    assert desk.work.broken.is_set()
+    assert desk.status("a")["phase"] == "Completed"
+    assert (desk.status("b")["phase"], desk.status("b")["workerID"]) == ("Claimed", "process-1")
+    assert desk.status("c")["phase"] == "Pending"
+    assert "failures" not in desk.status("c")

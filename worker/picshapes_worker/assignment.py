@@ -28,6 +28,8 @@ class Stop(Enum):
     DEADLINE = auto()
     DRAINED = auto()
     """The worker ends before the job could."""
+    BROKEN = auto()
+    """The engine broke under it: the process ends, and its loss is what requeues the job and counts."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """One thread that runs blocking calls for an event loop, one after the other.
 
-A daemon, unlike those of an executor: a native call that hangs must not keep the process from ending.
+A daemon, unlike those of an executor: a native call that hangs must not keep the process from ending. `give_up`
+lets those who wait for one go on.
 """
 
 import asyncio
@@ -17,7 +18,14 @@ class CallThread:
 
     def __init__(self, name: str) -> None:
         self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        threading.Thread(target=self._serve, name=name, daemon=True).start()
+        self._awaited: set[asyncio.Future[Any]] = set()
+        self._thread = threading.Thread(target=self._serve, name=name, daemon=True)
+        self._thread.start()
+
+    @property
+    def ident(self) -> int:
+        """The thread's identifier, by which its stack is found."""
+        return self._thread.ident or 0
 
     async def call(self, function: Callable[[], Answer]) -> Answer:
         """Run a function in the thread; return its answer or raise its error.
@@ -41,7 +49,17 @@ class CallThread:
                 loop.call_soon_threadsafe(tell, *told)
 
         self._calls.put(run)
-        return await answer
+        self._awaited.add(answer)
+        try:
+            return await answer
+        finally:
+            self._awaited.discard(answer)
+
+    def give_up(self, error: Exception) -> None:
+        """Raise this error from every call that is waited for; the thread is left to itself."""
+        for answer in self._awaited:
+            if not answer.done():
+                answer.set_exception(error)
 
     def close(self) -> None:
         """Let the thread end after the calls it was given."""

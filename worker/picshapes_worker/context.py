@@ -8,6 +8,7 @@ from picshapes_crds.catalogue import Catalogue
 from picshapes_crds.clock import Clock
 from picshapes_crds.cluster import JOBS, Cluster, Json
 from picshapes_worker.engine_host import EngineHost
+from picshapes_worker.memory_limits import MemoryLimits
 from picshapes_worker.metrics import Metrics
 from picshapes_worker.store import PictureStore
 
@@ -26,6 +27,7 @@ class WorkerContext:
     metrics: Metrics
     models_loaded: Callable[[frozenset[str]], None]
     """Told the models in device memory whenever they may have changed."""
+    memory: MemoryLimits
     public_url: str | None
 
     async def patch_status(self, job_name: str, operations: list[Json]) -> None:

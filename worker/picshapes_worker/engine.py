@@ -35,6 +35,30 @@ class DeviceUnavailableError(EngineError):
     code = "DEVICE_UNAVAILABLE"
 
 
+class InvalidOutputError(EngineError):
+    """The model gave no picture: numbers that are none, or nothing but black."""
+
+    code = "INVALID_OUTPUT"
+
+
+class EngineBrokenError(EngineError):
+    """The engine is of no more use to this process; only a new one can go on."""
+
+    code = "ENGINE_BROKEN"
+
+
+class DeviceFailedError(EngineBrokenError):
+    """The device failed in a way that poisons the process: every later call fails too."""
+
+    code = "DEVICE_FAILED"
+
+
+class EngineHungError(EngineBrokenError):
+    """The engine made no step for longer than its budget."""
+
+    code = "ENGINE_HUNG"
+
+
 @dataclass(frozen=True)
 class Request:
     """One picture to make; everything is decided."""
@@ -68,11 +92,14 @@ class Engine(Protocol):
     def load(self, model: str) -> None:
         """Bring a model into device memory, pushing out others if it must; returns at once if it is there.
 
-        Raises `ModelUnavailableError` or `DeviceOutOfMemoryError`.
+        Raises `ModelUnavailableError`, `DeviceOutOfMemoryError` or `DeviceFailedError`.
         """
 
     def generate(self, request: Request, on_step: OnStep) -> Picture:
-        """Make a picture with a loaded model; raises `DeviceOutOfMemoryError` and what `on_step` raises."""
+        """Make a picture with a loaded model.
+
+        Raises `DeviceOutOfMemoryError`, `DeviceFailedError`, `InvalidOutputError` and what `on_step` raises.
+        """
 
     def free(self, *, keep: str) -> None:
         """Give back all device memory but what the weights of this one model take."""

@@ -18,6 +18,7 @@ class Failure:
 
 
 INTERNAL_ERROR: Final = Failure(Reason.INTERNAL_ERROR, "an internal error; the worker's log has the details")
+INVALID_OUTPUT: Final = Failure(Reason.INVALID_OUTPUT, "the model gave no picture: not-a-number or all black")
 STORAGE_FAILED: Final = Failure(Reason.STORAGE_FAILED, "the picture could not be stored")
 
 

@@ -9,8 +9,22 @@ from picshapes_crds.resolve import seed_of
 from picshapes_worker.assignment import Claim, Stop
 from picshapes_worker.context import WorkerContext
 from picshapes_worker.control import Control, StoppedError
-from picshapes_worker.engine import DeviceOutOfMemoryError, ModelUnavailableError, Picture, Request
-from picshapes_worker.failure import INTERNAL_ERROR, Failure, model_unavailable, out_of_memory, stopped
+from picshapes_worker.engine import (
+    DeviceOutOfMemoryError,
+    EngineBrokenError,
+    InvalidOutputError,
+    ModelUnavailableError,
+    Picture,
+    Request,
+)
+from picshapes_worker.failure import (
+    INTERNAL_ERROR,
+    INVALID_OUTPUT,
+    Failure,
+    model_unavailable,
+    out_of_memory,
+    stopped,
+)
 from picshapes_worker.reporter import Reporter, Subject
 
 log = structlog.get_logger(__name__)
@@ -34,6 +48,8 @@ class Inference:
     outcome: Rendered | Failure | Stop
     reporter: Reporter | None
     """To be ended before the terminal write."""
+    broken: EngineBrokenError | None = None
+    """What broke the engine, when the outcome says that it is."""
 
 
 def request_of(claim: Claim) -> Request:
@@ -60,6 +76,7 @@ class InferenceStage:
 
     async def run(self) -> Inference:
         """Return how it went; never raises for what the engine does."""
+        broken = None
         try:
             outcome: Rendered | Failure | Stop = await self._try()
         except StoppedError as error:
@@ -72,10 +89,17 @@ class InferenceStage:
         except DeviceOutOfMemoryError as error:
             log.error("job.out_of_memory", job=self._claim.job.metadata.name, error=str(error))  # noqa: TRY400 - as above
             outcome = out_of_memory(self._claim, self._progress())
+            self._context.memory.ran_out(self._request.model, self._claim.resolved.min_vram_mib)
+        except InvalidOutputError as error:
+            log.error("job.invalid_output", job=self._claim.job.metadata.name, error=str(error))  # noqa: TRY400 - as above
+            outcome = INVALID_OUTPUT  # without its progress: for no picture at all, all is refunded
+        except EngineBrokenError as error:
+            log.error("engine.broken", job=self._claim.job.metadata.name, code=error.code, error=str(error))  # noqa: TRY400 - as above
+            outcome, broken = Stop.BROKEN, error
         except Exception:
             log.exception("job.internal_error", job=self._claim.job.metadata.name)
             outcome = INTERNAL_ERROR
-        return Inference(outcome, self._reporter)
+        return Inference(outcome, self._reporter, broken)
 
     async def _try(self) -> Rendered:
         """Run the engine; when memory runs out, once more with all of it to this job alone."""

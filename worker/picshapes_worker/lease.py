@@ -7,7 +7,7 @@ the resource version it last saw.
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import structlog
@@ -23,7 +23,14 @@ from picshapes_crds.cluster import (
     NotFoundError,
 )
 from picshapes_crds.cluster.reflector import backoff_s
-from picshapes_crds.workers import LEASE_RENEWAL_S, LEASE_STALE_S, WorkerPod, lease_body, lease_renewal
+from picshapes_crds.workers import (
+    LEASE_RENEWAL_S,
+    LEASE_STALE_S,
+    NO_LIMITS,
+    WorkerPod,
+    lease_body,
+    lease_renewal,
+)
 from picshapes_worker.patience import Patience
 
 RENEW_WITHIN_S: Final = 8.0
@@ -57,12 +64,19 @@ class LeaseKeeper:
         self._version = ""
         self._changed = asyncio.Event()
         self._loaded: frozenset[str] = frozenset()
+        self._limits_mib: Mapping[str, int] = NO_LIMITS
         self._ends = False
 
     def models_loaded(self, models: frozenset[str]) -> None:
         """Note which models are in device memory; a change is written at once."""
         if models != self._loaded:
             self._loaded = models
+            self._changed.set()
+
+    def memory_limits(self, limits_mib: Mapping[str, int]) -> None:
+        """Note for which needs, in MiB, of which models the memory suffices; a change is written at once."""
+        if limits_mib != self._limits_mib:
+            self._limits_mib = limits_mib
             self._changed.set()
 
     def end(self) -> None:
@@ -104,7 +118,7 @@ class LeaseKeeper:
 
     async def _take(self) -> None:
         """Create the Lease, or take over the one that an earlier process of this pod's name left."""
-        body = lease_body(self._pod, self._worker_id, self._loaded, self._clock.now())
+        body = lease_body(self._pod, self._worker_id, self._loaded, self._clock.now(), self._limits_mib)
         try:
             lease = await self._cluster.create(LEASES, self._pod.namespace, body)
         except AlreadyExistsError:
@@ -113,7 +127,7 @@ class LeaseKeeper:
 
     async def _renew(self) -> None:
         try:
-            await self._patch(lease_renewal(self._worker_id, self._loaded, self._clock.now()))
+            await self._patch(self._renewal())
         except NotFoundError:
             await self._take()
         except ConflictError:
@@ -122,7 +136,10 @@ class LeaseKeeper:
             if holder != self._worker_id:
                 raise LeaseLostError(f"the Lease {self._pod.name} is held by {holder}") from None
             self._version = lease["metadata"]["resourceVersion"]
-            await self._patch(lease_renewal(self._worker_id, self._loaded, self._clock.now()))
+            await self._patch(self._renewal())
+
+    def _renewal(self) -> Json:
+        return lease_renewal(self._worker_id, self._loaded, self._clock.now(), self._limits_mib)
 
     async def _give_up(self) -> None:
         """Name no holder any more, so that the operator need not wait for the Lease to run out."""

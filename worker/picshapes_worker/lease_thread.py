@@ -7,9 +7,10 @@ operator gives the worker's jobs to another.
 import asyncio
 import random
 import threading
+from collections.abc import Mapping
 
 from picshapes_crds.clock import Clock
-from picshapes_crds.workers import WorkerPod
+from picshapes_crds.workers import NO_LIMITS, WorkerPod
 from picshapes_worker.lease import LeaseKeeper
 from picshapes_worker.machine import Connect
 from picshapes_worker.vitals import Vitals
@@ -25,6 +26,7 @@ class LeaseThread:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._keeper: LeaseKeeper | None = None
         self._models: frozenset[str] = frozenset()
+        self._limits_mib: Mapping[str, int] = NO_LIMITS
         self.renewals = 0
         self.taken: asyncio.Future[None] = self._main_loop.create_future()
         """Done when the Lease names this process."""
@@ -43,6 +45,12 @@ class LeaseThread:
         self._models = models
         if self._loop is not None and self._keeper is not None and not self.ended.done():
             self._loop.call_soon_threadsafe(self._keeper.models_loaded, models)
+
+    def memory_limits(self, limits_mib: Mapping[str, int]) -> None:
+        """Let the Lease say for which needs of which models the memory suffices."""
+        self._limits_mib = limits_mib
+        if self._loop is not None and self._keeper is not None and not self.ended.done():
+            self._loop.call_soon_threadsafe(self._keeper.memory_limits, limits_mib)
 
     async def stop(self, within_s: float) -> None:
         """Give the Lease up and end the thread, or leave it to itself when that takes too long."""
@@ -63,6 +71,7 @@ class LeaseThread:
             keeper = LeaseKeeper(cluster, self._pod, self._worker_id, self._clock, random.Random())
             self._loop, self._keeper = asyncio.get_running_loop(), keeper
             keeper.models_loaded(self._models)
+            keeper.memory_limits(self._limits_mib)
             await keeper.hold(self._vitals.may_renew, self._renewed)
 
     def _renewed(self) -> None:

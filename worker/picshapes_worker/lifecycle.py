@@ -10,7 +10,7 @@ import secrets
 import signal
 from collections.abc import Awaitable, Coroutine
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
 import structlog
@@ -28,6 +28,7 @@ from picshapes_worker.engine_host import EngineHost, InlineHost, ThreadedHost
 from picshapes_worker.engines import make_diffusers, make_null
 from picshapes_worker.lease_thread import LeaseThread
 from picshapes_worker.machine import LeaseHolder, Machine
+from picshapes_worker.memory_limits import MemoryLimits
 from picshapes_worker.metrics import Metrics
 from picshapes_worker.patience import Patience
 from picshapes_worker.probes import ProbeServer
@@ -35,6 +36,7 @@ from picshapes_worker.settings import Settings
 from picshapes_worker.startup import StartupError, find_weights, label_pod, own_pod, pod_labels, warm_up
 from picshapes_worker.store import PictureStore
 from picshapes_worker.vitals import LOOP_BEAT_S, Budgets, Vitals
+from picshapes_worker.watchdog import call_off_the_end, put_off_the_end, watch_engine
 from picshapes_worker.work import Work
 
 API_PATIENCE_S: Final = 300.0
@@ -88,11 +90,15 @@ def _machine(settings: Settings, catalogue: Catalogue, models: list[str], vitals
 
     async def open_engine(stack: AsyncExitStack) -> tuple[EngineHost, Device]:
         device = measure(settings.device)
+        log.info("device.measured", device=device.name, kind=device.kind, memory_mib=device.memory_mib)
+        if settings.vram_mib:
+            device = replace(device, memory_mib=settings.vram_mib)
         null = settings.engine == "null"
         if null and not settings.null_step_s:
             return InlineHost(make_null(0)), device
         thread = CallThread("engine")
         stack.callback(thread.close)
+        _background(stack, watch_engine(vitals, clock, thread.ident, thread.give_up))
         if null:
             return ThreadedHost(make_null(settings.null_step_s), thread, vitals), device
         find_weights(models, catalogue)
@@ -132,8 +138,7 @@ class Worker:
         """Do all that must be done before the first claim; register on `stack` what is to be undone."""
         settings, machine, vitals = self._settings, self._machine, self._machine.vitals
         host, device = await machine.open_engine(stack)
-        memory_mib = settings.vram_mib or device.memory_mib
-        log.info("device.measured", device=device.name, kind=device.kind, memory_mib=device.memory_mib)
+        memory_mib = device.memory_mib
         self._metrics.device_memory_mib.set(memory_mib)
         self._metrics.ready.set_function(vitals.ready)
         await warm_up(host, self._models, self._catalogue, device)
@@ -158,6 +163,7 @@ class Worker:
             rng=machine.rng,
             metrics=self._metrics,
             models_loaded=models_loaded,
+            memory=MemoryLimits(lease.memory_limits),
             public_url=settings.public_url,
         )
         work, watching = await self._watch(context, stack)
@@ -179,9 +185,10 @@ class Worker:
     async def serve(self, started: Started, stopping: asyncio.Task[bool]) -> None:
         """Work until told to stop, then drain."""
         working = asyncio.create_task(started.work.run())
+        broken = asyncio.create_task(started.work.broken.wait())
         ends: set[asyncio.Future[None]] = {working, started.watching, started.lease.ended}
         try:
-            first: set[asyncio.Future[Any]] = {*ends, stopping}
+            first: set[asyncio.Future[Any]] = {*ends, stopping, broken}
             await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
             self._machine.vitals.draining = True
             started.work.drain()
@@ -195,8 +202,9 @@ class Worker:
                 if end.done():
                     await end  # raises what ended it
         finally:
-            working.cancel()
-            await asyncio.gather(working, return_exceptions=True)
+            for task in (working, broken):
+                task.cancel()
+            await asyncio.gather(working, broken, return_exceptions=True)
 
     async def _watch(self, context: WorkerContext, stack: AsyncExitStack) -> tuple[Work, asyncio.Task[None]]:
         """Begin to follow the claims; return once they were listed."""
@@ -223,9 +231,13 @@ async def _follow(reflector: Reflector, assignment: Assignment, work: Work, list
 
 async def _beat(vitals: Vitals) -> None:
     """Show that the event loop runs, for ever."""
-    while True:
-        vitals.loop_beat()
-        await asyncio.sleep(LOOP_BEAT_S)
+    try:
+        while True:
+            vitals.loop_beat()
+            put_off_the_end()
+            await asyncio.sleep(LOOP_BEAT_S)
+    finally:
+        call_off_the_end()
 
 
 def _background(stack: AsyncExitStack, work: Coroutine[Any, Any, Answer]) -> asyncio.Task[Answer]:

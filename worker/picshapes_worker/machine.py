@@ -2,7 +2,7 @@
 
 import random
 from asyncio import Future
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 from typing import Protocol
@@ -31,6 +31,9 @@ class LeaseHolder(Protocol):
 
     def models_loaded(self, models: frozenset[str]) -> None:
         """Let the Lease say which models are in device memory."""
+
+    def memory_limits(self, limits_mib: Mapping[str, int]) -> None:
+        """Let the Lease say for which needs, in MiB, of which models the memory suffices."""
 
     async def stop(self, within_s: float) -> None:
         """Give the Lease up, if that takes no longer than this."""

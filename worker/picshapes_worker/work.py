@@ -36,11 +36,14 @@ class Work:
         self._running: tuple[Claim, Control] | None = None
         self._wake = asyncio.Event()
         self._draining = False
+        self._fault: Exception | None = None
+        self.broken = asyncio.Event()
+        """Set when the engine broke: the worker drains by itself, and `run` ends with the error."""
         self._side_tasks: set[asyncio.Task[object]] = set()
         """Writes that need no engine: of claims that are refused or given back."""
 
     async def run(self) -> None:
-        """Run claims until the worker drains and the last one has ended."""
+        """Run claims until the worker drains and the last one has ended; raises what broke the engine."""
         finishing: asyncio.Task[None] | None = None
         while (claim := await self._next()) is not None:
             inference = await self._infer(claim)
@@ -52,6 +55,8 @@ class Work:
             await finishing
         if self._side_tasks:
             await asyncio.gather(*self._side_tasks)
+        if self._fault is not None:
+            raise self._fault
 
     def drain(self) -> None:
         """Take no new work: give back what waits, and let `run` return once the running job has ended."""
@@ -100,6 +105,10 @@ class Work:
             inference = await InferenceStage(claim, control, self._context).run()
         finally:
             self._running = None
+        if inference.broken is not None:
+            self._fault = inference.broken
+            self.broken.set()
+            self.drain()
         if inference.outcome is Stop.DRAINED:
             if inference.reporter is not None:
                 await inference.reporter.end()  # a Processing under way must not come after

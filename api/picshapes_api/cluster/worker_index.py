@@ -89,4 +89,4 @@ class WorkerIndex:
             for model, revision in worker.weights.items()
             if model in self._catalogue.models and revision == self._catalogue.models[model].weights.revision_id
         }
-        return ServingWorker(worker.vram_mib, frozenset(models))
+        return ServingWorker({model: worker.memory_for(model) for model in models})

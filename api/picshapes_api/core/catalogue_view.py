@@ -1,5 +1,6 @@
 """The catalogue as the contract shows it: tiers with their figures, models with what is there to serve them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +13,8 @@ JSON = dict[str, Any]
 class ServingWorker:
     """A worker that can take jobs now or after its current one."""
 
-    vram_mib: int
-    models: frozenset[str]
+    memory_mib: Mapping[str, int]
+    """For each model that it has: the largest need, in MiB, that fits it."""
 
 
 def tiers_body(catalogue: Catalogue) -> JSON:
@@ -43,7 +44,7 @@ def worker_count(model_id: str, model: Model, tier_id: str, workers: list[Servin
     """Count the workers that have the model and fit the tier's largest picture."""
     side = model.max_side_px[tier_id]
     need = model.need_mib(side, side, negative=False)
-    return sum(model_id in worker.models and worker.vram_mib >= need for worker in workers)
+    return sum(worker.memory_mib.get(model_id, 0) >= need for worker in workers)
 
 
 def models_body(catalogue: Catalogue, workers: list[ServingWorker]) -> JSON:

@@ -18,6 +18,7 @@ _SENTENCES: Final = {
     Reason.DEADLINE_EXCEEDED.value: "The job did not finish before its deadline.",
     Reason.WORKER_LOST.value: "The workers that ran the job were lost too often.",
     Reason.OUT_OF_MEMORY.value: "The worker's memory did not suffice for this picture.",
+    Reason.INVALID_OUTPUT.value: "The model gave no valid picture; another seed or size may.",
     Reason.STORAGE_FAILED.value: "The picture could not be stored.",
     Reason.MODEL_UNAVAILABLE.value: "The model could not be loaded.",
     Reason.UNKNOWN_MODEL.value: "The model is not known to the workers.",

@@ -45,6 +45,17 @@ class Worker:
     """Ready, not terminating, not cordoned, and its lease is fresh."""
     cordoned: bool = False
     """Its node takes no new pods: what runs there may end, and nothing new begins."""
+    limits_mib: Mapping[str, int] = field(default_factory=dict, hash=False)
+    """Of models of which a job ran out of memory here: the largest need, in MiB, that may still fit."""
+
+    @property
+    def sizes_mib(self) -> tuple[int, ...]:
+        """All memory sizes, in MiB, up to which jobs of some model fit it."""
+        return (self.vram_mib, *self.limits_mib.values())
+
+    def memory_for(self, model: str) -> int:
+        """Return the memory, in MiB, that counts for a model: less than the device's if that proved too little."""
+        return min(self.vram_mib, self.limits_mib.get(model, self.vram_mib))
 
 
 def worker_of(
@@ -66,6 +77,7 @@ def worker_of(
         held=held,
         accepting=pod.ready and not pod.terminating and not cordoned and fresh and bool(lease.worker_id),
         cordoned=cordoned,
+        limits_mib=lease.limits_mib,
     )
 
 

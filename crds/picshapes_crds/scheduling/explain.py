@@ -51,13 +51,13 @@ class Line:
 
 def rivals_of(demand: Demand, workers: Sequence[Worker]) -> Rivals:
     """Return which jobs wait for the workers that a demand fits."""
-    return demand.model, memory_class(demand.min_vram_mib, sorted({worker.vram_mib for worker in workers}))
+    return demand.model, memory_class(demand.min_vram_mib, _sizes(demand.model, workers))
 
 
 def positions(rivals: Rivals, line: Line, workers: Sequence[Worker]) -> dict[str, int]:
     """Return the position of each of the jobs that wait for the same workers, 1 for the next one."""
     model, size = rivals
-    sizes = sorted({worker.vram_mib for worker in workers})
+    sizes = _sizes(model, workers)
     found = (
         (job, ticket)
         for job, ticket in line.tickets.items()
@@ -70,3 +70,7 @@ def positions(rivals: Rivals, line: Line, workers: Sequence[Worker]) -> dict[str
 def explain(demand: Demand, position: int, length: int, workers: Sequence[Worker]) -> Wait:
     """Explain the wait of a job of this demand and position."""
     return Wait(demand, why(demand, workers), position, length)
+
+
+def _sizes(model: str, workers: Sequence[Worker]) -> list[int]:
+    return sorted({worker.memory_for(model) for worker in workers})

@@ -30,7 +30,7 @@ def fit(demand: Demand, worker: Worker) -> Fit:
         return Fit.NO_MODEL
     if revision != demand.weights or worker.profile != demand.profile:
         return Fit.OTHER_WEIGHTS
-    if worker.vram_mib < demand.min_vram_mib:
+    if worker.memory_for(demand.model) < demand.min_vram_mib:
         return Fit.TOO_SMALL
     return Fit.FITS if worker.accepting else Fit.NOT_ACCEPTING
 
@@ -56,7 +56,7 @@ def why(demand: Demand, workers: Iterable[Worker]) -> Why:
         if kind is Fit.FITS and worker.held < PLACES:
             free += 1
         elif kind is Fit.TOO_SMALL:
-            largest = max(largest, worker.vram_mib)
+            largest = max(largest, worker.memory_for(demand.model))
     need = f"needs {_gib(demand.min_vram_mib)} and {demand.model}"
     if fitting := counts.get(Fit.FITS):
         have = f"{free} of them with a free place" if free else "all are busy"

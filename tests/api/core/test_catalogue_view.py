@@ -40,7 +40,7 @@ def test_without_workers_nothing_is_available_and_all_keys_are_there() -> None:
 
 def test_a_worker_counts_for_the_tiers_whose_largest_picture_fits() -> None:
     # z-image-turbo needs 19,550 + 768 MiB and 1,100 a megapixel: 21,472 basic, 22,599 pro, 22,914 premium.
-    workers = [ServingWorker(21_472, BOTH), ServingWorker(22_599, BOTH), ServingWorker(81_559, BOTH)]
+    workers = [ServingWorker(dict.fromkeys(BOTH, mib)) for mib in (21_472, 22_599, 81_559)]
     models = models_body(REAL, workers)["models"]
     turbo = models["z-image-turbo"]
     assert {tier: one["worker_count"] for tier, one in turbo["tiers"].items()} == {
@@ -53,5 +53,5 @@ def test_a_worker_counts_for_the_tiers_whose_largest_picture_fits() -> None:
 
 
 def test_a_worker_without_the_model_does_not_count() -> None:
-    workers = [ServingWorker(81_559, frozenset({"flux-schnell"}))]
+    workers = [ServingWorker({"flux-schnell": 81_559})]
     assert models_body(REAL, workers)["models"]["z-image-turbo"]["worker_count"] == 0

@@ -67,6 +67,18 @@ def test_a_waiting_job_is_told_why_with_numbers(workers: list[Worker], reason: R
     assert (told.reason, told.message) == (reason, f"needs 20.0 GiB and z-image-turbo; {message}")
 
 
+def test_a_worker_on_which_a_job_of_this_need_ran_out_of_memory_is_too_small_for_that_model_only() -> None:
+    learned = worker("w", 24_564, limits_mib={"z-image-turbo": 19_000})
+    told = why(NEED_20_GIB, [learned])
+
+    assert (told.reason, told.message) == (
+        Reason.NO_WORKER_FITS,
+        "needs 20.0 GiB and z-image-turbo; 1 worker has the model, the largest has 18.6 GiB",
+    )
+    assert why(replace(NEED_20_GIB, min_vram_mib=19_000), [learned]).reason is Reason.WAITING_FOR_WORKERS
+    assert why(replace(NEED_20_GIB, model="flux-schnell"), [learned]).reason is Reason.WAITING_FOR_WORKERS
+
+
 def test_what_is_the_same_in_gib_is_told_in_mib() -> None:
     told = why(NEED_20_GIB, [worker("w", 20_479)])
     message = "needs 20480 MiB and z-image-turbo; 1 worker has the model, the largest has 20479 MiB"
