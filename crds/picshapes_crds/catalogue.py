@@ -15,6 +15,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 MIB_PER_GIB: Final = 1024
+_SLIPS_OF_YAML: Final = (ValueError, LookupError, AttributeError, RecursionError)
+"""What PyYAML lets through from scalars that are not what their tag says (a 13th month), and from deep nesting."""
 
 Positive = Annotated[int, Field(ge=1)]
 ModelId = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$")]
@@ -124,9 +126,11 @@ class Catalogue(_Entry):
     def parse(cls, text: str) -> Self:
         """Read a catalogue from YAML; raises `InvalidCatalogueError` with what is wrong and where."""
         try:
-            return cls.model_validate(yaml.safe_load(text))
-        except yaml.YAMLError as error:
+            content = yaml.safe_load(text)
+        except (yaml.YAMLError, *_SLIPS_OF_YAML) as error:
             raise InvalidCatalogueError(f"the catalogue is not YAML: {error}") from error
+        try:
+            return cls.model_validate(content)
         except ValidationError as error:
             faults = "; ".join(
                 f"{'.'.join(str(part) for part in fault['loc']) or 'catalogue'}: {fault['msg']}"
@@ -143,9 +147,12 @@ class Catalogue(_Entry):
         if source in ("demo", "real"):
             return cls.parse(packaged(source))
         try:
-            return cls.parse(Path(source).read_text(encoding="utf-8"))
+            text = Path(source).read_text(encoding="utf-8")
         except OSError as error:
             raise InvalidCatalogueError(f"can't read the catalogue {source}: {error.strerror}") from error
+        except ValueError as error:  # not UTF-8, or no path at all
+            raise InvalidCatalogueError(f"can't read the catalogue {source!r}: {error}") from error
+        return cls.parse(text)
 
 
 def packaged(name: str) -> str:

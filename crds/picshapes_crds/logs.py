@@ -1,12 +1,17 @@
 """Structured logs, the same in every part: one JSON object a line, or readable text on a terminal."""
 
+import io
 import logging
 import sys
-from typing import Literal
+import textwrap
+from typing import Any, Final, Literal, TextIO
 
 import structlog
 
 Format = Literal["json", "text"]
+
+_TRACEBACKS: Final = ("exception", "stack", "exc_info", "stack_info")
+"""Fields of several lines."""
 
 
 def configure(part: str, *, form: Format = "json", level: str = "INFO") -> None:
@@ -23,14 +28,14 @@ def configure(part: str, *, form: Format = "json", level: str = "INFO") -> None:
         name_part,
     ]
     # Never with local variables, where keys and prompts are.
-    tracebacks, plain = (
-        structlog.tracebacks.ExceptionDictTransformer(show_locals=False),
-        structlog.dev.plain_traceback,
-    )
+    tracebacks = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
     renderer: list[structlog.typing.Processor] = (
         [structlog.processors.ExceptionRenderer(tracebacks), structlog.processors.JSONRenderer()]
         if form == "json"
-        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
+        else [
+            _on_one_line,
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=_plain_traceback),
+        ]
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
@@ -46,3 +51,34 @@ def configure(part: str, *, form: Format = "json", level: str = "INFO") -> None:
         wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=True,
     )
+
+
+def printable(text: str, *, kept: str = "") -> str:
+    """Return a text whose control characters, line breaks and marks of direction are spelled out.
+
+    What a prompt or a path carries then neither begins a line of its own nor moves a terminal's cursor. `kept` are
+    characters that stay as they are.
+    """
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() or one in kept else _spelled_out(one) for one in text)
+
+
+def _spelled_out(character: str) -> str:
+    return character.encode("unicode_escape").decode()
+
+
+def _on_one_line(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    return {key: value if key in _TRACEBACKS else _made_printable(value) for key, value in event.items()}
+
+
+def _made_printable(value: Any) -> Any:
+    """Spell out what a text holds; of other values the `repr` is shown, which does so itself."""
+    return printable(value) if isinstance(value, str) else value
+
+
+def _plain_traceback(out: TextIO, exc_info: structlog.typing.ExcInfo) -> None:
+    """Write a traceback in lines that are all set back: none of an error's own words can pass for an event."""
+    text = io.StringIO()
+    structlog.dev.plain_traceback(text, exc_info)
+    out.write(textwrap.indent(printable(text.getvalue(), kept="\n"), "    "))
