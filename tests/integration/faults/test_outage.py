@@ -1,4 +1,4 @@
-"""The API server is away for longer than a worker's Lease may stay silent: nothing is taken for lost."""
+"""The API server, or its etcd alone, is away for longer than a worker's Lease may be silent: nothing is lost."""
 
 import asyncio
 import os
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 import httpx
+import pytest
 import pytest_asyncio
 from tests.integration.stack import until
 
@@ -44,10 +45,19 @@ async def parts(plane: ControlPlane, tmp_path: Path) -> AsyncIterator[Installati
             yield started
 
 
-async def outage(plane: ControlPlane) -> None:
-    """Let the API server stand still, then die, then start again on its etcd."""
-    apiserver = plane._apiserver
+async def outage(plane: ControlPlane, what: str) -> None:
+    """Let the API server stand still, then die, then start again on its etcd; or let etcd stand still."""
+    apiserver, etcd = plane._apiserver, plane._etcd
     assert apiserver is not None
+    assert etcd is not None
+    if what == "etcd":
+        os.kill(etcd.pid, signal.SIGSTOP)
+        try:
+            await asyncio.sleep(OUTAGE_S)  # the time itself is what is tested
+        finally:
+            os.kill(etcd.pid, signal.SIGCONT)
+        await plane._wait_ready(apiserver)
+        return
     began = time.monotonic()
     os.kill(apiserver.pid, signal.SIGSTOP)
     await asyncio.sleep(HANGS_S)  # the time itself is what is tested
@@ -58,7 +68,10 @@ async def outage(plane: ControlPlane) -> None:
     await plane._wait_ready(plane._apiserver)
 
 
-async def test_an_outage_longer_than_a_lease_requeues_nothing(plane: ControlPlane, parts: Installation) -> None:
+@pytest.mark.parametrize("what", ["API server", "etcd"])
+async def test_an_outage_longer_than_a_lease_requeues_nothing(
+    plane: ControlPlane, parts: Installation, what: str
+) -> None:
     history, credit = parts.history, await parts.credits()
     await parts.apply("runs-throughout", steps=100)
     await parts.apply("ends-meanwhile", steps=10)
@@ -72,13 +85,16 @@ async def test_an_outage_longer_than_a_lease_requeues_nothing(plane: ControlPlan
     await parts.apply("cancelled", steps=2)
     holders = {name: history.now(name).worker_id for name in HELD_BEFORE}
 
-    away = asyncio.create_task(outage(plane))
+    away = asyncio.create_task(outage(plane, what))
     submitted = await parts.submit()
     operator, workers = parts.gates["operator"], parts.gates["worker"]
     workers.closed, watches = True, operator.watches["leases"]
     await away
     # The operator is back before any worker has renewed its Lease: it leads and sees Leases that are old.
-    await asyncio.to_thread(until, lambda: operator.watches["leases"] > watches, "the Leases are watched again")
+    if what == "API server":
+        await asyncio.to_thread(
+            until, lambda: operator.watches["leases"] > watches, "the Leases are watched again"
+        )
     await parts.cancel("cancelled")
     assert (await history.until_ended("cancelled"))["cancelled"].phase is Phase.FAILED
     workers.closed = False
