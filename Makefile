@@ -10,7 +10,7 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check eval format generate chart lock clean
+.PHONY: help setup demo up test check eval format generate chart lock images clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -63,6 +63,18 @@ chart: setup ## Write the chart's values.yaml, schema and README anew from chart
 lock: setup ## Pin the newest versions that pyproject.toml allows
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --no-header \
 		--python-version 3.11 --all-extras --group dev pyproject.toml -o constraints.txt
+
+# BUILDER: docker, or buildah; BUILD_FLAGS: e.g. --build-arg BASE_IMAGE=…
+BUILDER ?= docker
+BUILD_FLAGS ?=
+REGISTRY ?= localhost
+TAG ?= dev
+TARGETS ?= control worker store
+
+images: ## Build the chart's images with BUILDER (docker, buildah) as REGISTRY/picshapes-*:TAG, and list them
+	@for target in $(TARGETS); do \
+		$(BUILDER) build $(BUILD_FLAGS) --target $$target -t $(REGISTRY)/picshapes-$$target:$(TAG) . || exit 1; done
+	@$(BUILDER) images | grep -E 'REPOSITORY|$(REGISTRY)/picshapes-'
 
 clean: ## Remove the environment and caches of the checkout
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
