@@ -5,11 +5,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from picshapes_crds.catalogue import Catalogue, Model, Weights
 from picshapes_worker.device import Device
-from picshapes_worker.engine import DeviceOutOfMemoryError, ModelUnavailableError, Request
+from picshapes_worker.engine import (
+    DeviceFailedError,
+    DeviceOutOfMemoryError,
+    InvalidOutputError,
+    ModelUnavailableError,
+    Request,
+)
 from picshapes_worker.engines.diffusers import DiffusersEngine
 
 CPU = Device("cpu", "test", 16_384)
@@ -110,6 +117,26 @@ def test_memory_that_runs_out_is_told_by_its_own_error_which_keeps_no_frames(
         engine.generate(request("flux-schnell"), on_step)
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None
+
+
+def test_a_device_that_fails_is_told_by_its_own_error(engine: DiffusersEngine) -> None:
+    def on_step(done: int) -> None:
+        if done == 1:
+            raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    with pytest.raises(DeviceFailedError, match="only a new process can use it: CUDA error: an illegal"):
+        engine.generate(request("flux-schnell"), on_step)
+
+
+@pytest.mark.parametrize("model", sorted(DEMO))
+def test_weights_that_give_no_numbers_give_no_picture(random_weights: Path, model: str) -> None:
+    spoilt = DiffusersEngine(on_disk(random_weights), CPU)
+    spoilt.load(model)
+    with torch.no_grad():
+        next(iter(spoilt._pipelines[model].transformer.parameters())).fill_(float("nan"))
+
+    with pytest.raises(InvalidOutputError, match="values are not finite"):
+        draw(spoilt, request(model))
 
 
 def test_the_least_recently_used_model_makes_room(random_weights: Path) -> None:

@@ -1,7 +1,7 @@
 """The real engine: diffusers pipelines on a CPU or an NVIDIA card.
 
-The only module that imports torch and diffusers. A generation runs in the caller's thread and is stopped by
-what `on_step` raises: diffusers lets it through.
+Only the modules of this package import torch and diffusers, and this one before its neighbours. A generation runs
+in the caller's thread and is stopped by what `on_step` raises: diffusers lets it through.
 """
 
 import gc
@@ -22,14 +22,10 @@ from transformers.utils import logging as transformers_logging
 from picshapes_crds.catalogue import Model
 from picshapes_worker.device import Device
 from picshapes_worker.encoding import PillowPicture
-from picshapes_worker.engine import (
-    DeviceOutOfMemoryError,
-    DeviceUnavailableError,
-    ModelUnavailableError,
-    OnStep,
-    Request,
-)
+from picshapes_worker.engine import DeviceUnavailableError, ModelUnavailableError, OnStep, Request
 from picshapes_worker.engines.arguments import call_arguments, crop_box
+from picshapes_worker.engines.faults import fault_of
+from picshapes_worker.engines.pixels import picture_of
 from picshapes_worker.residency import evictions
 from picshapes_worker.weights import locate
 
@@ -76,11 +72,11 @@ class DiffusersEngine:
             )
             pipeline.to(self._device.kind)
         except Exception as error:
-            fault = _out_of_memory(error)
+            fault = fault_of(error)
             if fault is None:  # whatever else the libraries raise on weights, it is the weights
                 raise ModelUnavailableError(f"can't load {model} from {source.name}: {error}") from error
         if fault is not None:
-            raise DeviceOutOfMemoryError(fault)
+            raise fault
         pipeline.set_progress_bar_config(disable=True)
         self._pipelines[model] = pipeline
 
@@ -99,15 +95,16 @@ class DiffusersEngine:
                 **call_arguments(request, model),
                 generator=torch.Generator("cpu").manual_seed(request.seed),
                 callback_on_step_end=stepped,
+                output_type="pt",
             )
+            image = picture_of(made.images[0])
         except (RuntimeError, MemoryError) as error:
-            fault = _out_of_memory(error)
+            fault = fault_of(error)
             if fault is None:
                 raise
         # Raised here, not above: the error caught holds the frames, and with them the tensors that must go.
         if fault is not None:
-            raise DeviceOutOfMemoryError(fault)
-        image = made.images[0]
+            raise fault
         if image.size != (request.width, request.height):
             image = image.crop(crop_box(image.size, request.width, request.height))
         return PillowPicture(image)
@@ -125,9 +122,3 @@ class DiffusersEngine:
         gc.collect()
         if self._device.kind == "cuda":
             torch.cuda.empty_cache()
-
-
-def _out_of_memory(error: Exception) -> str | None:
-    """Return what the error says if it says that memory ran out: on a CPU torch has no type for it."""
-    told = isinstance(error, (torch.OutOfMemoryError, MemoryError))
-    return str(error) or "no memory left" if told or "not enough memory" in str(error) else None
