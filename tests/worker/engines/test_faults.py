@@ -25,7 +25,7 @@ def test_too_little_memory_is_told_as_such(error: Exception) -> None:
 @pytest.mark.parametrize(
     "said",
     [
-        "CUDA error: an illegal memory access was encountered\nCUDA kernel errors might be asynchronously reported",
+        "CUDA error: an illegal memory access was encountered\nCUDA kernel errors might be reported later",
         "CUDA error: device-side assert triggered",
         "CUDA error: uncorrectable ECC error encountered",
         "CUBLAS_STATUS_EXECUTION_FAILED when calling `cublasGemmEx(handle)`",

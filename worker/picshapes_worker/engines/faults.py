@@ -13,8 +13,8 @@ NO_MEMORY: Final = (
     "CUBLAS_STATUS_ALLOC_FAILED",
     "CUDNN_STATUS_ALLOC_FAILED",
 )
-# After any of these every later call of the process fails: "the only way out is to end the process"
-# (CUDA Runtime API, cudaErrorIllegalAddress and those after it).
+# After any of these every later call of the process fails, and it must be ended and started anew
+# (CUDA Runtime API, on cudaErrorIllegalAddress and its neighbours).
 DEVICE_LOST: Final = ("CUDA error", "device-side assert", "CUBLAS_STATUS_", "CUDNN_STATUS_", "NCCL error")
 
 

@@ -1,7 +1,7 @@
 """From what a pipeline's decoder gives to a picture, refusing what is none.
 
-Numbers that are not finite become black when they are cast to bytes, so they are looked for before; a picture that
-is black in every pixel comes of overflows within the model. Checked where the tensor lies: a card needs no copy of it.
+Numbers that are not finite become black when they are cast to bytes, so they are looked for before; a picture
+that is black in every pixel comes of overflows within the model. Both are looked for on the device.
 """
 
 import torch
