@@ -250,3 +250,22 @@ async def test_a_wrong_page_is_refused(
         answer = await http.get(f"{path}?{query}", headers=caller.headers)
         assert answer.status_code == 400
         assert [fault["message"] for fault in answer.json()["errors"]] == messages
+
+
+async def test_nul_is_refused_wherever_text_is_stored_or_sought(api: RunningApi, http: httpx.AsyncClient) -> None:
+    admin, caller = await api.user(role=Role.ADMIN), await api.user()
+    user = f"/api/v1/admin/users/{caller.account.id}"
+    asked = [
+        await http.post(
+            "/api/v1/admin/users", json={"email": "n@example.com", "display_name": "a\0"}, headers=admin.headers
+        ),
+        await http.patch(user, json={"display_name": "a\0"}, headers=admin.headers),
+        await http.post(f"{user}/credits", json={"amount": 1, "reason": "a\0"}, headers=admin.headers),
+        await http.post("/api/v1/users/me/keys", json={"name": "a\0"}, headers=caller.headers),
+        await http.get("/api/v1/admin/users?email=%00", headers=admin.headers),
+        await http.get("/api/v1/jobs?model=%00", headers=caller.headers),
+    ]
+    assert [(answer.status_code, answer.json()["error"]) for answer in asked] == [
+        (400, f"{field} must not contain NUL")
+        for field in ("Display name", "Display name", "Reason", "Name", "Email", "Model")
+    ]

@@ -119,6 +119,7 @@ async def test_with_a_public_endpoint_clients_are_led_to_an_address_that_the_sto
         led = await http.get(url)
         assert (led.status_code, led.headers["cache-control"]) == (307, "no-store")
         assert led.headers["access-control-allow-origin"] == "*"
+        assert led.headers["content-type"] == "text/plain; charset=utf-8"
         location = urlsplit(led.headers["location"])
         assert f"{location.scheme}://{location.netloc}" == public
         assert location.path == f"/pictures/{folder.name}/{job_id}/1.png"

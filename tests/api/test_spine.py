@@ -144,6 +144,16 @@ async def test_a_job_goes_from_pending_to_a_picture_over_http(api: RunningApi, h
     assert same.status_code == 304
     beyond = await http.get(done["result_url"], headers={"Range": "bytes=7-"})
     assert (beyond.status_code, beyond.headers["content-range"]) == (416, "bytes */7")
+    assert (beyond.json()["code"], beyond.headers["cache-control"]) == ("RANGE_NOT_SATISFIABLE", "no-store")
+
+
+async def test_a_host_that_can_not_be_is_not_put_into_an_address(api: RunningApi, http: httpx.AsyncClient) -> None:
+    job_id = (await submit(http, await api.user()))["id"]
+    await complete(api, job_id, job_id, b"picture")
+    await poll(http, job_id, "completed")
+    for host, told in (("pictures.example.com:99", "http://pictures.example.com:99"), ('ev"il<>', api.url)):
+        shown = (await http.get(f"/api/v1/jobs/{job_id}", headers={"Host": host})).json()
+        assert shown["result_url"] == f"{told}/results/{job_id}.png"
 
 
 async def test_a_failed_job_is_refunded_once_and_tells_nothing_internal(

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Final
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
 from picshapes_api.core.accounts import Role
-from picshapes_api.core.bodies import Body, Integer, OptionalFlag, OptionalText, refused, whole
+from picshapes_api.core.bodies import Body, Integer, OptionalFlag, OptionalText, refused, whole, without_nul
 from picshapes_api.core.errors import INVALID_REQUEST, Fault, InvalidRequestError
 from picshapes_crds.phases import Phase
 
@@ -27,7 +27,7 @@ _ADDRESS: Final = re.compile(rf"(?=.{{1,64}}@){_ATOM}(\.{_ATOM})*@{_LABEL}(\.{_L
 Credits = Annotated[Integer, Field(ge=0, le=MOST_CREDITS)]
 Requests = Annotated[Annotated[int, Field(ge=0, le=MOST_REQUESTS)] | None, BeforeValidator(whole)]
 """`null` is the default again."""
-ShortText = Annotated[OptionalText, Field(min_length=1, max_length=200)]
+ShortText = Annotated[OptionalText, Field(min_length=1, max_length=200), AfterValidator(without_nul)]
 
 
 def normal_email(email: str) -> str:
@@ -75,7 +75,7 @@ class GrantRequest(Body):
     """The body of `POST /api/v1/admin/users/{id}/credits`."""
 
     amount: Annotated[Integer, Field(ge=1, le=MOST_CREDITS)]
-    reason: Annotated[str, Field(min_length=1, max_length=500)]
+    reason: Annotated[str, Field(min_length=1, max_length=500), AfterValidator(without_nul)]
 
 
 class NewKeyRequest(Body):

@@ -6,7 +6,7 @@ The order of a model's fields is the order of its faults.
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, ValidationInfo
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from picshapes_api.core.errors import INVALID_REQUEST, Fault, InvalidRequestError
@@ -37,6 +37,13 @@ def whole(value: Any) -> Any:
 def integer(value: Any) -> Any:
     """Do so, and refuse `null`."""
     return whole(not_null(value))
+
+
+def without_nul(value: str, info: ValidationInfo) -> str:
+    """Refuse NUL in a text that is to be stored: PostgreSQL has none."""
+    if "\0" in value:
+        raise refused(INVALID_REQUEST, f"{label(info.field_name)} must not contain NUL")
+    return value
 
 
 Integer = Annotated[int, BeforeValidator(integer)]

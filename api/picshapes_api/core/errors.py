@@ -115,6 +115,14 @@ class ResultExpiredError(ApiError):
     message = "The result is no longer kept"
 
 
+class RangeNotSatisfiableError(ApiError):
+    """The bytes that are asked for lie outside the picture."""
+
+    status = 416
+    code = "RANGE_NOT_SATISFIABLE"
+    message = "The range lies outside the picture"
+
+
 class NotFoundError(ApiError):
     """Nothing lies at this path."""
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from pydantic import ValidationInfo, field_validator
 
-from picshapes_api.core.bodies import Body, OptionalInteger, OptionalText, label, read_body, refused
+from picshapes_api.core.bodies import Body, OptionalInteger, OptionalText, label, read_body, refused, without_nul
 from picshapes_api.core.errors import INVALID_MODEL, INVALID_REQUEST, INVALID_TIER, TIER_LIMIT_EXCEEDED
 from picshapes_crds.catalogue import Catalogue
 from picshapes_crds.resource import MAX_SEED, OutputFormat
@@ -45,9 +45,7 @@ class JobRequest(Body):
             raise refused(INVALID_REQUEST, f"{name} must not be blank")
         if len(value) > LONGEST_PROMPT:
             raise refused(INVALID_REQUEST, f"{name} must be at most {LONGEST_PROMPT} characters")
-        if "\0" in value:
-            raise refused(INVALID_REQUEST, f"{name} must not contain NUL")
-        return value
+        return without_nul(value, info)
 
     @field_validator("model")
     @classmethod

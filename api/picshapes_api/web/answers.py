@@ -5,8 +5,9 @@ from typing import Any
 
 from sanic import HTTPResponse, Request
 
-from picshapes_api.core.errors import ApiError
-from picshapes_api.core.forwarding import client_address, external_url
+from picshapes_api.core.bodies import label
+from picshapes_api.core.errors import INVALID_REQUEST, ApiError, Fault, InvalidRequestError
+from picshapes_api.core.forwarding import authority_of, client_address, external_url, is_authority
 from picshapes_api.services import Services
 
 JSON_TYPE = "application/json"
@@ -34,8 +35,16 @@ def services_of(request: Request) -> Services:
 
 
 def query_of(request: Request) -> dict[str, str]:
-    """Return the query's parameters; of one that is repeated, the last."""
-    return dict(request.get_query_args(keep_blank_values=True))
+    """Return the query's parameters; of one that is repeated, the last. No value holds NUL, which no text has."""
+    query = dict(request.get_query_args(keep_blank_values=True))
+    faults = [
+        Fault(name, INVALID_REQUEST, f"{label(name)} must not contain NUL")
+        for name in query
+        if "\0" in query[name]
+    ]
+    if faults:
+        raise InvalidRequestError(faults)
+    return query
 
 
 def base_url(request: Request) -> str:
@@ -43,10 +52,10 @@ def base_url(request: Request) -> str:
     exposure = services_of(request).exposure
     if exposure.public_url:
         return exposure.public_url
-    direct = (
-        "https" if request.transport.get_extra_info("sslcontext") else "http",
-        request.headers.get("host", ""),
-    )
+    host = request.headers.get("host", "")
+    if not is_authority(host):  # none, or none that could stand in an address that we give
+        host = authority_of(request.transport.get_extra_info("sockname"))
+    direct = "https" if request.transport.get_extra_info("sslcontext") else "http", host
     if not exposure.trusted_proxies:
         return f"{direct[0]}://{direct[1]}"
     told = request.headers.get("x-forwarded-proto", ""), request.headers.get("x-forwarded-host", "")

@@ -3,10 +3,15 @@
 from sanic import Blueprint, HTTPResponse, Request
 
 from picshapes_api.core.byte_ranges import UnsatisfiableRangeError, etag_matches, read_range
-from picshapes_api.core.errors import JobNotFoundError, ResultExpiredError, ResultNotFoundError
+from picshapes_api.core.errors import (
+    JobNotFoundError,
+    RangeNotSatisfiableError,
+    ResultExpiredError,
+    ResultNotFoundError,
+)
 from picshapes_api.core.job_view import JobFacts
 from picshapes_api.pictures import ByteRange, PictureGoneError
-from picshapes_api.web.answers import services_of
+from picshapes_api.web.answers import JSON_TYPE, encode, services_of
 from picshapes_api.web.authentication import bound_address
 from picshapes_api.web.jobs import find_job
 from picshapes_crds.storage import CONTENT_TYPES, object_key
@@ -47,7 +52,7 @@ async def _redirect(request: Request, key: str) -> HTTPResponse:
     await pictures.size(key)
     location = await pictures.signed_url(key, "HEAD" if request.method == "HEAD" else "GET")
     headers = {"Location": location, "Cache-Control": "no-store", "Access-Control-Allow-Origin": "*"}
-    return HTTPResponse(None, 307, headers)
+    return HTTPResponse(b"", 307, headers, "text/plain; charset=utf-8")
 
 
 async def _send(request: Request, key: str, headers: dict[str, str], content_type: str) -> HTTPResponse | None:
@@ -58,7 +63,10 @@ async def _send(request: Request, key: str, headers: dict[str, str], content_typ
     try:
         part = read_range(wanted, size)
     except UnsatisfiableRangeError:
-        return HTTPResponse(None, 416, headers | {"Content-Range": f"bytes */{size}"})
+        body = encode(RangeNotSatisfiableError().body())
+        return HTTPResponse(
+            body, 416, headers | {"Content-Range": f"bytes */{size}", "Cache-Control": "no-store"}, JSON_TYPE
+        )
     status, (start, end) = (200, (0, size)) if part is None else (206, part)
     if part is not None:
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
