@@ -1,0 +1,84 @@
+"""The chart with no values: a picture on the processor, with nothing else in the cluster."""
+
+import io
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from PIL import Image
+from tests.e2e.cluster import Cluster
+from tests.e2e.jobs import await_end, job
+from tests.e2e.release import RELEASE, api, installed
+
+pytestmark = pytest.mark.timeout(1800)
+
+ASK_AS_WORKER = """
+import json, ssl, urllib.error, urllib.request
+folder = "/var/run/secrets/kubernetes.io/serviceaccount/"
+context = ssl.create_default_context(cafile=folder + "ca.crt")
+def status(method, path, kind="application/json", body=None):
+    headers = {"Authorization": "Bearer " + open(folder + "token").read(), "Content-Type": kind}
+    request = urllib.request.Request("https://kubernetes.default.svc" + path, body and json.dumps(body).encode(),
+                                     headers, method=method)
+    try:
+        return urllib.request.urlopen(request, context=context, timeout=30).status
+    except urllib.error.HTTPError as refusal:
+        return refusal.code
+jobs = "/apis/picshapes.io/v1alpha1/namespaces/picshapes/generationjobs"
+merge = "application/merge-patch+json"
+print(json.dumps({
+    "read jobs": status("GET", jobs),
+    "create a job": status("POST", jobs, body={"apiVersion": "picshapes.io/v1alpha1", "kind": "GenerationJob",
+                                               "metadata": {"name": "by-worker"}, "spec": {"prompt": "a cross"}}),
+    "patch another's job": status("PATCH", jobs + "/foreign/status", merge, {"status": {"progress": "1/4"}}),
+    "list secrets": status("GET", "/api/v1/namespaces/picshapes/secrets"),
+    "delete a pod": status("DELETE", "/api/v1/namespaces/picshapes/pods/none"),
+}))
+"""
+
+
+@pytest.fixture(scope="module")
+def release(cluster: Cluster) -> Iterator[Cluster]:
+    """The chart, installed with no values."""
+    with installed(cluster) as here:
+        yield here
+
+
+def test_helm_test_draws_a_picture(release: Cluster) -> None:
+    said = release.helm("test", RELEASE, "--timeout", "10m")
+    assert "Phase:          Succeeded" in said
+
+
+def test_a_user_draws_a_picture_through_the_service(release: Cluster) -> None:
+    with api(release) as service:
+        user = service.new_user("e2e@example.org", 10)
+        made = service.submit(
+            user, prompt="a red circle on a white background", model="flux-schnell", width=512, height=512, seed=7
+        )
+        ended = service.ended(user, made["id"])
+        picture = np.asarray(Image.open(io.BytesIO(service.picture(ended))).convert("RGB")).astype(int)
+    assert ended["status"] == "completed"
+    assert picture.shape == (512, 512, 3)
+    red = (picture[..., 0] > 150) & (picture[..., 1] < 110) & (picture[..., 2] < 110)
+    white = picture.min(axis=2) > 200
+    assert red.mean() > 0.02
+    assert white.mean() > 0.3
+
+
+def test_a_job_that_kubectl_creates_is_drawn(release: Cluster) -> None:
+    release.create(job("by-kubectl"))
+    status = await_end(release, "by-kubectl")
+    assert [(end["phase"], end["attempt"]) for end in status] == [("Completed", 1)]
+    assert status[0]["result"]["width"] == 512
+
+
+def test_a_workers_token_touches_no_job_but_its_own_and_reads_no_secret(release: Cluster) -> None:
+    release.create(job("foreign", model="unknown-model"))
+    answers = release.python_in(f"deployment/{RELEASE}-worker-demo", ASK_AS_WORKER)
+    assert answers == {
+        "read jobs": 200,
+        "create a job": 403,
+        "patch another's job": 422,
+        "list secrets": 403,
+        "delete a pod": 403,
+    }
