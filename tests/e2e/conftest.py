@@ -11,7 +11,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from pytest_kind import KindCluster
@@ -105,3 +105,10 @@ def values_file(folder: Path, values: dict[str, object]) -> Path:
     file = folder / "values.json"
     file.write_text(json.dumps(values))
     return file
+
+
+def null_pool(replicas: int) -> list[dict[str, Any]]:
+    """Return a pool of workers that take half a second for each step and draw nothing."""
+    small = {"requests": {"cpu": "50m", "memory": "256Mi"}, "limits": {"memory": "2Gi"}}
+    step = {"name": "PICSHAPES_NULL_STEP_S", "value": "0.5"}
+    return [{"name": "demo", "engine": "null", "replicas": replicas, "resources": small, "env": [step]}]

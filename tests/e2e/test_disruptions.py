@@ -4,24 +4,16 @@ import random
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tests.e2e.cluster import CHART, Cluster
-from tests.e2e.conftest import values_file
+from tests.e2e.conftest import null_pool, values_file
 from tests.e2e.jobs import await_end, job
 from tests.e2e.release import RELEASE, installed
 
 pytestmark = pytest.mark.timeout(1800)
 
 WORKERS = f"deployment/{RELEASE}-worker-demo"
-
-
-def null_pool(replicas: int) -> list[dict[str, Any]]:
-    """Return a pool of workers that take half a second for each step and draw nothing."""
-    small = {"requests": {"cpu": "50m", "memory": "256Mi"}, "limits": {"memory": "2Gi"}}
-    step = {"name": "PICSHAPES_NULL_STEP_S", "value": "0.5"}
-    return [{"name": "demo", "engine": "null", "replicas": replicas, "resources": small, "env": [step]}]
 
 
 @pytest.fixture(scope="module")
