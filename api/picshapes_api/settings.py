@@ -76,7 +76,7 @@ class Settings(BaseSettings):
     )
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = Field(
         (),
-        description="Networks, separated by commas, whose `X-Forwarded-For`, `-Proto` and `-Host` headers are believed.",
+        description="Networks, separated by commas, whose `X-Forwarded-For`, `-Proto` and `-Host` are believed.",
     )
     log_format: Literal["json", "text"] = Field("json", description="Logs for machines or for people.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
