@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import ExitStack, aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -95,7 +95,14 @@ class Station:
         answer = await self.cluster.create(accounts, self.namespace, {"spec": {"boundObjectRef": reference}})
         return str(answer["status"]["token"])
 
-    async def start(self, name: str, settings: Mapping[str, str], *, ready: bool = True) -> Worker:
+    async def start(
+        self,
+        name: str,
+        settings: Mapping[str, str],
+        *,
+        ready: bool = True,
+        program: Sequence[str] = ("-m", "picshapes_worker"),
+    ) -> Worker:
         """Start a worker in a pod of this name; wait until it is ready."""
         kubeconfig = self.folder / f"{name}.kubeconfig"
         if not kubeconfig.exists():
@@ -112,7 +119,7 @@ class Station:
             "PICSHAPES_LOG_FORMAT": "text",
             **settings,
         }
-        argv = [sys.executable, "-m", "picshapes_worker"]
+        argv = [sys.executable, *program]
         log_path = self.folder / f"{name}-{port}.log"
         child = await self._children.start(ChildSpec(name, argv, log_path, env=env, stop_timeout_s=30))
         worker = Worker(child, name, f"http://127.0.0.1:{port}", storage)
