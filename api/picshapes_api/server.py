@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sanic import Sanic
 
+from picshapes_api.connection import BoundedProtocol
 from picshapes_api.services import Services
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class HttpServer:
         """Listen and serve; return the port, which is a free one if 0 was asked for."""
         sock = _bind(host, port)
         server = await self._app.create_server(
-            sock=sock, backlog=BACKLOG, return_asyncio_server=True, access_log=False
+            sock=sock, backlog=BACKLOG, protocol=BoundedProtocol, return_asyncio_server=True, access_log=False
         )
         if server is None:
             raise ListenError(f"can't serve on {host}:{port}")

@@ -23,6 +23,10 @@ from picshapes_api.web.observing import METHODS, Observer, request_id
 
 MAX_BODY_BYTES: Final = 256 * 1024
 """Two prompts of 4,000 characters, each escaped to 12 bytes, and room."""
+HEADER_S: Final = 30.0
+"""A request's header has so long to arrive."""
+ANSWER_S: Final = 60.0
+"""From then on so long to take the body in and begin the answer; what is sent then may pause for as long."""
 
 log = structlog.get_logger(__name__)
 
@@ -32,8 +36,8 @@ def build_app(services: Services, name: str = "picshapes") -> Sanic[Config, Any]
     app = Sanic(name, configure_logging=False, env_prefix="PICSHAPES_SANIC_")
     app.config.update(
         REQUEST_MAX_SIZE=MAX_BODY_BYTES,
-        REQUEST_TIMEOUT=30,
-        RESPONSE_TIMEOUT=60,
+        REQUEST_TIMEOUT=HEADER_S,
+        RESPONSE_TIMEOUT=ANSWER_S,
         KEEP_ALIVE_TIMEOUT=75,
         ACCESS_LOG=False,
         MOTD=False,
