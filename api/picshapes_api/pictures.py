@@ -1,5 +1,6 @@
 """Stored pictures: reading them, addressing them for others to read, removing old ones."""
 
+import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,6 +10,8 @@ from urllib.parse import urlsplit
 import obstore
 from obstore.exceptions import BaseError
 from obstore.store import AzureStore, GCSStore, LocalStore, ObjectStore, S3Store, from_url
+
+from picshapes_crds.storage import refused_endpoint
 
 if TYPE_CHECKING:
     from obstore.store import RetryConfig
@@ -53,6 +56,8 @@ class PictureStore:
 
     def __init__(self, url: str, public_endpoint: str | None = None) -> None:
         self._public: SigningStore | None = None
+        if refusal := refused_endpoint(url, os.environ):
+            raise InvalidStorageUrlError(f"PICSHAPES_STORAGE_URL can't be used: {refusal}")
         try:
             local = url.startswith("file:")
             self._store: ObjectStore = (

@@ -17,6 +17,7 @@ from picshapes_api.assembly import Surroundings
 from picshapes_api.core.retention import Retention
 from picshapes_api.pictures import InvalidStorageUrlError, PictureStore
 from picshapes_cli.objectstore.server import ObjectStore
+from picshapes_worker.store import InvalidStorageUrlError as WorkersInvalidStorageUrlError
 from picshapes_worker.store import PictureStore as WorkersStore
 
 from .conftest import RunningApi, eventually, serving
@@ -184,3 +185,13 @@ async def test_a_store_that_is_away_is_503_and_not_for_minutes(
 def test_a_public_endpoint_that_can_not_be_is_refused_in_one_sentence(url: str, endpoint: str, words: str) -> None:
     with pytest.raises(InvalidStorageUrlError, match=words):
         PictureStore(url, endpoint)
+
+
+def test_both_parts_refuse_plain_http_at_their_start_unless_it_is_allowed(
+    place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_ALLOW_HTTP")
+    with pytest.raises(InvalidStorageUrlError, match="AWS_ENDPOINT is plain http"):
+        PictureStore(place)
+    with pytest.raises(WorkersInvalidStorageUrlError, match="AWS_ENDPOINT is plain http"):
+        WorkersStore(place)

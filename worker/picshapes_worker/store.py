@@ -1,10 +1,13 @@
 """The object store, over `obstore`: a local folder, S3, Google Cloud Storage or Azure by one URL."""
 
+import os
 from typing import Final
 
 import obstore
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, from_url
+
+from picshapes_crds.storage import refused_endpoint
 
 SMALL_BYTES: Final = 64 * 1024
 """A file of up to this size is written to a local folder in less time than handing it to a thread takes."""
@@ -22,6 +25,8 @@ class PictureStore:
     def __init__(self, url: str) -> None:
         """Open the store at `url`; raises `InvalidStorageUrlError`. A local folder is created."""
         self._url = url.rstrip("/")
+        if refusal := refused_endpoint(url, os.environ):
+            raise InvalidStorageUrlError(f"can't use the storage URL {url}: {refusal}")
         try:
             local = url.startswith("file:")
             self._store = (
