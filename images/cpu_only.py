@@ -51,7 +51,7 @@ def main(site: Path) -> None:
         if (site / "torch" / name).exists():
             run("rm", "-r", site / "torch" / name)
     own = [file for file in folder.glob("*.so*") if file.is_file()]
-    system = [Path(line.split("=> ")[1]) for line in run("ldconfig", "-p").splitlines() if "=> " in line]
+    system = [Path(line.split("=> ")[1]) for line in run("/sbin/ldconfig", "-p").splitlines() if "=> " in line]
     present = {file.name: file for file in (*system, *own, *site.glob(f"nvidia/**/{RUNTIME}*"))}
     wanted = set[str]().union(*(needed(file) for file in own))
     libraries = {*own, *(present[name] for name in wanted & set(present))}

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -33,6 +34,22 @@ print(json.dumps({
     "patch another's job": status("PATCH", jobs + "/foreign/status", merge, {"status": {"progress": "1/4"}}),
     "list secrets": status("GET", "/api/v1/namespaces/picshapes/secrets"),
     "delete a pod": status("DELETE", "/api/v1/namespaces/picshapes/pods/none"),
+}))
+"""
+
+
+CONNECT = """
+import json, socket
+def connection(host, port):
+    try:
+        socket.create_connection((host, port), timeout=8).close()
+    except TimeoutError:
+        return "refused"
+    return "passes"
+print(json.dumps({
+    "API server": connection("kubernetes.default.svc", 443),
+    "store": connection("picshapes-store.picshapes.svc", 7070),
+    "API": connection("picshapes-api.picshapes.svc", 80),
 }))
 """
 
@@ -82,3 +99,18 @@ def test_a_workers_token_touches_no_job_but_its_own_and_reads_no_secret(release:
         "list secrets": 403,
         "delete a pod": 403,
     }
+
+
+def test_connections_pass_only_where_the_policies_let_them(release: Cluster) -> None:
+    outside = replace(release, namespace="default")
+    asks = ["python", "-c", "import signal; signal.sigwait([signal.SIGTERM])"]
+    spec = {"containers": [{"name": "main", "image": "localhost/picshapes-control:dev", "command": asks}]}
+    outside.create({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "stranger"}, "spec": spec})
+    try:
+        outside.kubectl("wait", "--for=condition=Ready", "pod/stranger", "--timeout=120s")
+        ours = release.python_in(f"deployment/{RELEASE}-worker-demo", CONNECT)
+        theirs = outside.python_in("pod/stranger", CONNECT)
+    finally:
+        outside.kubectl("delete", "pod", "stranger", "--wait=false")
+    assert ours == {"API server": "passes", "store": "passes", "API": "refused"}
+    assert theirs == {"API server": "passes", "store": "refused", "API": "passes"}
