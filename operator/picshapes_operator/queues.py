@@ -6,8 +6,9 @@ removing and raising a job take O(log n); the heads are read without touching th
 
 from bisect import insort
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import islice
 from typing import Final, overload
 
@@ -185,7 +186,7 @@ class Queues:
 
         `rank_of_second` is what one GPU-second adds to a rank now.
         """
-        return Queue(demand, list(self._lines(self._queues[demand], count, rank_of_second)))
+        return Queue(demand, _Lines(partial(self._lines, self._queues[demand], count, rank_of_second)))
 
     def _entry(self, owner: str, jobs: _Jobs) -> tuple[float, float, JobId, str]:
         return self.rank_of(owner), *jobs[0], owner
@@ -199,6 +200,16 @@ class Queues:
             count -= level.count
             if count <= 0:
                 return
+
+
+@dataclass(frozen=True)
+class _Lines:
+    """The lines of a queue, made when their turn comes: a decision on a few jobs needs but a few of many."""
+
+    make: Callable[[], Iterator[Line]]
+
+    def __iter__(self) -> Iterator[Line]:
+        return self.make()
 
 
 class _Heads(Sequence[Head]):

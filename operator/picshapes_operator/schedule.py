@@ -23,6 +23,7 @@ from picshapes_operator.snapshot import (
 )
 
 _Place = tuple[int, bool, int, str]
+_Turn = tuple[int, float, float, JobId, Head, Demand, Line, int, bool]
 
 
 class _Places:
@@ -76,29 +77,39 @@ class _Order:
 
     def __init__(self, queues: Sequence[Queue]) -> None:
         self._closed: set[Demand] = set()
-        self._ranks = {line.owner: line.rank for queue in queues for line in queue.lines}
-        self._heap: list[tuple[int, float, float, JobId, Demand, Line, int]] = []
-        for queue in queues:
-            for line in queue.lines:
-                self._push(queue.demand, line, 0)
+        self._ranks: dict[str, float] = {}
+        self._heap: list[_Turn] = []
+        # Of each queue's lines, which come in order, only the next one lies in the heap: most are never needed.
+        self._lines = {queue.demand: iter(queue.lines) for queue in queues}
+        for demand in self._lines:
+            self._open_line(demand)
 
-    def _push(self, demand: Demand, line: Line, index: int) -> None:
+    def _open_line(self, demand: Demand) -> None:
+        line = next(self._lines[demand], None)
+        if line is not None:
+            self._ranks.setdefault(line.owner, line.rank)
+            # By the rank that the lines are in order of, whatever the owner has claimed elsewhere since.
+            self._push(demand, line, 0, line.rank, opens=True)
+
+    def _push(self, demand: Demand, line: Line, index: int, rank: float, *, opens: bool = False) -> None:
         if index < len(line.heads):
             head = line.heads[index]
-            rank = self._ranks[line.owner]
-            heapq.heappush(self._heap, (-line.level, rank, head.created_s, head.job, demand, line, index))
+            turn = (-line.level, rank, head.created_s, head.job, head, demand, line, index, opens)
+            heapq.heappush(self._heap, turn)
 
     def turns(self) -> Iterator[tuple[Demand, Line, Head]]:
         """Yield each job when its turn comes; the caller says `claimed` or `close` before it asks for the next."""
         while self._heap:
-            _, rank, _, _, demand, line, index = heapq.heappop(self._heap)
+            _, rank, _, _, head, demand, line, index, opens = heapq.heappop(self._heap)
             if demand in self._closed:
                 continue
+            if opens:
+                self._open_line(demand)
             if rank != self._ranks[line.owner]:
-                self._push(demand, line, index)
+                self._push(demand, line, index, self._ranks[line.owner])
                 continue
-            yield demand, line, line.heads[index]
-            self._push(demand, line, index + 1)
+            yield demand, line, head
+            self._push(demand, line, index + 1, self._ranks[line.owner])
 
     def close(self, demand: Demand) -> None:
         """Let no more jobs of this demand have a turn: there is no place for them."""
@@ -112,7 +123,7 @@ class _Order:
 def schedule(snapshot: Snapshot) -> list[Claim]:
     """Decide which waiting jobs are claimed by whom.
 
-    Takes O((lines + claims) · log n) after one look at each worker of the snapshot for each queue; the snapshot
+    Takes O((queues + claims) · log n) after one look at each worker of the snapshot for each queue; the snapshot
     holds as many of either as the claims need.
     """
     free = [worker for worker in snapshot.workers if worker.accepting and worker.held < PLACES]

