@@ -127,7 +127,7 @@ class Chaos:
         if self._rng.random() < 0.5:
             server.delete(LEASES, NAMESPACE, metadata["name"], metadata["uid"])
         else:
-            stolen = {"spec": {"holderIdentity": "a thief"}}
+            stolen = {"spec": {"holderIdentity": f"a thief of {metadata['name']}"}}
             server.merge_patch(LEASES, NAMESPACE, metadata["name"], stolen)
 
     def _some_job(self) -> Json | None:
