@@ -4,6 +4,7 @@ import os
 import tempfile
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +23,15 @@ from picshapes_cli.signals import until_signalled
 from picshapes_crds import logs
 
 app = typer.Typer(no_args_is_help=True, help="Measure figures as ratios of two things in one run.")
+
+
+class Device(StrEnum):
+    """Where the models run."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+
 
 JsonOnly = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Workers = Annotated[int, typer.Option(min=1, help="Worker processes.")]
@@ -90,18 +100,46 @@ def http_command(
     _show(lambda folder, binaries: bench_http(folder, binaries, count, console.print), json_only)
 
 
+@app.command("gpu")
+def gpu_command(
+    json_only: JsonOnly = False,  # noqa: FBT002 - a flag
+    device: Annotated[Device, typer.Option(help="A GPU where there is one, by default.")] = Device.AUTO,
+    count: Annotated[int, typer.Option(min=2, help="Pictures a round, of each model.")] = 6,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds, by turns with the baseline's.")] = 3,
+    side: Annotated[int | None, typer.Option(min=64, help="Pixels; 512 on a CPU, 1024 on a GPU.")] = None,
+) -> None:
+    """Pictures an hour of the worker and gaps between its jobs, against a bare diffusers loop; needs torch."""
+    from picshapes_cli.bench.gpu import GpuOptions, bench_gpu  # noqa: PLC0415 - torch takes seconds
+
+    options = GpuOptions(device.value, count, rounds, side)
+    _print(lambda: lambda folder: bench_gpu(folder, options, console.print), json_only)
+
+
+Measure = Callable[[Path], Awaitable[Figure]]
+
+
 def _show(measure: Callable[[Path, Binaries], Awaitable[Figure]], json_only: bool) -> None:  # noqa: FBT001 - the flag
+    """Measure with a control plane's programs at hand."""
+
+    def prepare() -> Measure:
+        binaries = ensure_binaries()
+        return lambda folder: measure(folder, binaries)
+
+    _print(prepare, json_only)
+
+
+def _print(prepare: Callable[[], Measure], json_only: bool) -> None:  # noqa: FBT001 - the flag
     figures: list[Figure] = []
 
-    async def main(folder: Path, binaries: Binaries) -> None:
+    async def main(measure: Measure, folder: Path) -> None:
         before = os.getloadavg()[0]
-        figure = await measure(folder, binaries)
+        figure = await measure(folder)
         busy = {"load_average_before": before, "load_average_after": os.getloadavg()[0]}
         figures.append(replace(figure, details=figure.details | busy))
 
     logs.configure("bench", form="text", level="WARNING")
     with errors_shown(), tempfile.TemporaryDirectory(prefix="picshapes-bench-") as folder:
-        binaries = ensure_binaries()
-        until_signalled(lambda: main(Path(folder), binaries))
+        measure = prepare()
+        until_signalled(lambda: main(measure, Path(folder)))
     for figure in figures:
         typer.echo(figure.json() if json_only else figure.text())

@@ -15,7 +15,7 @@ PAGE: Final = Path("docs/performance.md")
 FIGURES: Final = Path("docs/performance")
 BEGIN: Final = "<!-- table: made by python -m picshapes_cli.bench.table -->"
 END: Final = "<!-- end of table -->"
-ORDER: Final = ("jobs", "latency", "scale", "writes", "http", "restart")
+ORDER: Final = ("jobs", "latency", "scale", "writes", "http", "restart", "gpu")
 HEAD: Final = (
     "| figure | measured | baseline | ratio | goal | held |",
     "| --- | ---: | ---: | ---: | ---: | --- |",

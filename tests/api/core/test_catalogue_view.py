@@ -39,8 +39,8 @@ def test_without_workers_nothing_is_available_and_all_keys_are_there() -> None:
 
 
 def test_a_worker_counts_for_the_tiers_whose_largest_picture_fits() -> None:
-    # z-image-turbo needs 19,550 + 768 MiB and 1,100 a megapixel: 21,472 basic, 22,599 pro, 22,914 premium.
-    workers = [ServingWorker(dict.fromkeys(BOTH, mib)) for mib in (21_472, 22_599, 81_559)]
+    # z-image-turbo needs 19,572 + 768 MiB and 1,100 a megapixel: 21,494 basic, 22,621 pro, 22,936 premium.
+    workers = [ServingWorker(dict.fromkeys(BOTH, mib)) for mib in (21_494, 22_621, 81_559)]
     models = models_body(REAL, workers)["models"]
     turbo = models["z-image-turbo"]
     assert {tier: one["worker_count"] for tier, one in turbo["tiers"].items()} == {

@@ -1,0 +1,46 @@
+"""The worker against plain diffusers in one process, on a CPU with random weights; the null engine shows the gap."""
+
+from pathlib import Path
+
+import pytest
+
+from picshapes_cli.bench.gpu_worker import Asked, BenchedWorker, JobFailedError
+from picshapes_crds.catalogue import Catalogue
+from picshapes_worker.device import Device
+from picshapes_worker.engine import OnStep, Request
+from picshapes_worker.engines.null import GreyPixel, NullEngine
+
+CPU = Device("cpu", "test", 1024)
+ASKED = Asked("flux-schnell", 64, 4)
+
+
+async def test_a_round_makes_its_pictures_and_sees_the_gaps_between_them(tmp_path: Path) -> None:
+    worker = BenchedWorker(NullEngine(step_s=0.001), CPU, Catalogue.load("demo"), tmp_path)
+    seen = await worker.round(ASKED, 5)
+    worker.close()
+
+    assert seen.pictures == 5
+    assert len(seen.gaps_s) == 4
+    assert all(gap > 0 for gap in seen.gaps_s)
+    assert seen.seconds > sum(seen.gaps_s)
+    assert len(list(tmp_path.rglob("1.png"))) == 5
+
+
+class BadPicture(GreyPixel):
+    """A picture that can not be encoded."""
+
+    def encode(self, *_: object) -> bytes:
+        raise ValueError("no such picture")
+
+
+class FailingEngine(NullEngine):
+    def generate(self, request: Request, on_step: OnStep) -> GreyPixel:
+        super().generate(request, on_step)
+        return BadPicture()
+
+
+async def test_a_job_that_fails_fails_the_benchmark(tmp_path: Path) -> None:
+    worker = BenchedWorker(FailingEngine(), CPU, Catalogue.load("demo"), tmp_path)
+    with pytest.raises(JobFailedError, match="jobs ended Failed"):
+        await worker.round(ASKED, 2)
+    worker.close()
