@@ -1,4 +1,4 @@
-"""The worker against plain diffusers in one process, on a CPU with random weights; the null engine shows the gap."""
+"""Rounds of jobs through the worker's own stages, as `picshapes bench gpu` measures them."""
 
 from pathlib import Path
 
@@ -14,6 +14,10 @@ CPU = Device("cpu", "test", 1024)
 ASKED = Asked("flux-schnell", 64, 4)
 
 
+def pictures(folder: Path) -> int:
+    return len(list(folder.rglob("1.png")))
+
+
 async def test_a_round_makes_its_pictures_and_sees_the_gaps_between_them(tmp_path: Path) -> None:
     worker = BenchedWorker(NullEngine(step_s=0.001), CPU, Catalogue.load("demo"), tmp_path)
     seen = await worker.round(ASKED, 5)
@@ -23,7 +27,7 @@ async def test_a_round_makes_its_pictures_and_sees_the_gaps_between_them(tmp_pat
     assert len(seen.gaps_s) == 4
     assert all(gap > 0 for gap in seen.gaps_s)
     assert seen.seconds > sum(seen.gaps_s)
-    assert len(list(tmp_path.rglob("1.png"))) == 5
+    assert pictures(tmp_path) == 5
 
 
 class BadPicture(GreyPixel):
