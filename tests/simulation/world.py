@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from picshapes_crds.catalogue import Catalogue
+from picshapes_crds.cluster import JOBS, Scope
 
 from .api_part import ApiPart
 from .api_server import ApiServer
@@ -147,7 +148,7 @@ class World:
         while True:
             await asyncio.sleep(LOOK_S)
             leaders = [one for one in self._operators.values() if self._leads(one)]
-            if len(leaders) != 1 or self.net.faults.on:
+            if len(leaders) != 1 or self.net.faults.on or not self._sees(leaders[0]):
                 self._alone_since = None
             elif self._alone_since is None or self._alone_since[0] != id(leaders[0]):
                 self._alone_since = (id(leaders[0]), self.loop.time())
@@ -157,6 +158,11 @@ class World:
         process, part = running.process, running.part
         going = process.alive and process.resumes_at <= self.loop.time()
         return going and part.leadership.held() and part.state.fleet.synced
+
+    def _sees(self, running: Running[OperatorPart]) -> bool:
+        """Say whether it knows all jobs as they are: a watch that died before takes a minute to notice."""
+        jobs = self.net.server.list_all(JOBS, Scope(NAMESPACE)).items
+        return not any(running.part.state.is_behind(job["metadata"]) for job in jobs)
 
     def calm(self) -> None:
         """Let no more faults strike, and undo those that last."""
