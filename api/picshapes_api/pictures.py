@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import urlsplit
 
 import obstore
-from obstore.exceptions import BaseError
+import structlog
+from obstore.exceptions import BaseError, PermissionDeniedError
 from obstore.store import AzureStore, GCSStore, LocalStore, ObjectStore, S3Store, from_url
 
 from picshapes_crds.storage import refused_endpoint
@@ -29,6 +30,13 @@ GOOGLE: Final = "https://storage.googleapis.com"
 SigningStore = S3Store | GCSStore | AzureStore
 
 _FAULTS: Final = (BaseError, OSError)
+
+log = structlog.get_logger(__name__)
+
+
+def _reason(fault: Exception) -> str:
+    """Return what a log should say of a fault; what obstore adds from its second line on is for its developers."""
+    return str(fault).partition("\n")[0]
 
 
 class InvalidStorageUrlError(ValueError):
@@ -85,7 +93,7 @@ class PictureStore:
         try:
             return await obstore.sign_async(self._public, method, key, expires_in=timedelta(seconds=SIGNED_S))
         except _FAULTS as error:
-            raise StorageUnavailableError(str(error)) from error
+            raise StorageUnavailableError(_reason(error)) from error
 
     async def stored_before(self, moment: datetime) -> AsyncIterator[list[str]]:
         """Yield the keys of objects stored before this time, in pages."""
@@ -93,7 +101,7 @@ class PictureStore:
             async for page in obstore.list(self._store, chunk_size=PAGE):
                 yield [one["path"] for one in page if one["last_modified"] < moment]
         except _FAULTS as error:
-            raise StorageUnavailableError(str(error)) from error
+            raise StorageUnavailableError(_reason(error)) from error
 
     async def remove(self, keys: list[str]) -> None:
         """Delete objects; one that is gone already is no error, but may leave others for the next time."""
@@ -102,16 +110,16 @@ class PictureStore:
         except FileNotFoundError:
             return
         except _FAULTS as error:
-            raise StorageUnavailableError(str(error)) from error
+            raise StorageUnavailableError(_reason(error)) from error
 
     async def size(self, key: str) -> int:
         """Return the size of an object in bytes."""
         try:
             return int((await obstore.head_async(self._store, key))["size"])
         except FileNotFoundError as error:
-            raise PictureGoneError(key) from error
+            raise await self._absence(key) from error
         except _FAULTS as error:
-            raise StorageUnavailableError(str(error)) from error
+            raise StorageUnavailableError(_reason(error)) from error
 
     async def read(self, key: str, part: ByteRange) -> AsyncIterator[bytes]:
         """Yield the bytes of an object in chunks."""
@@ -120,9 +128,20 @@ class PictureStore:
                 end = min(start + CHUNK_BYTES, part.end)
                 yield bytes(await obstore.get_range_async(self._store, key, start=start, end=end))
         except FileNotFoundError as error:
-            raise PictureGoneError(key) from error
+            raise await self._absence(key) from error
         except _FAULTS as error:
-            raise StorageUnavailableError(str(error)) from error
+            raise StorageUnavailableError(_reason(error)) from error
+
+    async def _absence(self, key: str) -> PictureGoneError | StorageUnavailableError:
+        """Tell a missing object from a missing bucket, which a HEAD answers alike."""
+        try:
+            async for _ in obstore.list(self._store, prefix=key, chunk_size=1):
+                break
+        except PermissionDeniedError:
+            log.debug("storage.may_not_list", key=key)  # then nothing more can be told
+        except _FAULTS as error:
+            return StorageUnavailableError(_reason(error))
+        return PictureGoneError(key)
 
 
 def _public_store(store: ObjectStore, url: str, endpoint: str) -> SigningStore:

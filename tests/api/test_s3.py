@@ -159,6 +159,19 @@ async def test_after_its_days_a_picture_is_told_expired_and_removed_from_the_buc
     assert (again.status_code, again.json()) == (404, EXPIRED)
 
 
+async def test_a_bucket_that_is_missing_is_503_and_no_expired_picture(
+    api: RunningApi, http: httpx.AsyncClient, s3: ObjectStore, place: str
+) -> None:
+    _, url = await drawn(api, http, place, b"picture")
+    elsewhere = s3.folder.rename(s3.folder.with_name("elsewhere"))
+    try:
+        missing = await http.get(url)
+        assert (missing.status_code, missing.json()["code"]) == (503, "SERVICE_UNAVAILABLE")
+    finally:
+        elsewhere.rename(s3.folder)
+    assert (await http.get(url)).content == b"picture"
+
+
 async def test_a_store_that_is_away_is_503_and_not_for_minutes(
     around: Surroundings, versitygw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,7 +10,7 @@ from PIL import Image
 from picshapes_cli.controlplane.binaries import Binaries
 from picshapes_cli.objectstore.server import ObjectStore
 
-from .stack import Launcher, Stack
+from .stack import Launcher, Stack, until
 
 PREFIX = "studio"
 
@@ -42,3 +42,23 @@ def test_a_prompt_posted_becomes_an_object_that_the_result_url_leads_to(on_s3: S
     assert hashlib.sha256(picture.content).hexdigest() == status["result"]["sha256"]
     assert (s3.folder / PREFIX / job["id"] / "1.png").read_bytes() == picture.content
     assert on_s3.pictures(job["id"]) == []
+
+
+def test_a_job_waits_for_a_bucket_that_is_away_and_ends_on_its_first_attempt(
+    on_s3: Stack, s3: ObjectStore
+) -> None:
+    log = on_s3.folder / "logs" / "worker-0.log"
+    elsewhere = s3.folder.rename(s3.folder.with_name("elsewhere"))
+    try:
+        made = on_s3.submit(prompt="a red circle", model="flux-schnell", width=128, height=128, seed=1)
+        until(lambda: f"{made['id']}/1.png" in log.read_text(), "an upload that is tried again")
+        job = on_s3.job(made["id"])
+    finally:
+        elsewhere.rename(s3.folder)
+    assert job is not None
+    assert job["status"] in ("claimed", "processing")  # a quick job does not tell its progress
+    done = on_s3.until_job(made["id"], "completed", "failed")
+    status = on_s3.kubectl.read("gj", made["id"])["status"]
+
+    assert (done["status"], status["attempt"], status.get("failures", 0)) == ("completed", 1, 0)
+    assert (s3.folder / PREFIX / made["id"] / "1.png").stat().st_size == status["result"]["bytes"]

@@ -20,7 +20,7 @@ from picshapes_worker.context import WorkerContext
 from picshapes_worker.description import describe
 from picshapes_worker.failure import INTERNAL_ERROR, STORAGE_FAILED, Failure
 from picshapes_worker.inference import Inference, Rendered
-from picshapes_worker.store import STORE_FAULTS
+from picshapes_worker.store import STORE_FAULTS, reason_of
 from picshapes_worker.terminal import Ending, TerminalWrite, end_job
 
 STORAGE_PATIENCE_S: Final = 60.0
@@ -104,7 +104,7 @@ class FinishingStage:
             except STORE_FAULTS as error:
                 delay_s = backoff_s(failures, self._context.rng)
                 failures += 1
-                log.warning("upload.retry", key=self._key, error=str(error), delay_s=round(delay_s, 2))
+                log.warning("upload.retry", key=self._key, error=reason_of(error), delay_s=round(delay_s, 2))
             else:
                 return True
             if clock.monotonic() + delay_s >= until:
@@ -158,4 +158,4 @@ class FinishingStage:
         try:
             await self._context.store.delete(self._key)
         except STORE_FAULTS as error:
-            log.warning("upload.orphan", key=self._key, error=str(error))
+            log.warning("upload.orphan", key=self._key, error=reason_of(error))

@@ -15,6 +15,11 @@ SMALL_BYTES: Final = 64 * 1024
 STORE_FAULTS: Final = (BaseError, OSError)
 
 
+def reason_of(fault: Exception) -> str:
+    """Return what a log should say of a fault; what obstore adds from its second line on is for its developers."""
+    return str(fault).partition("\n")[0]
+
+
 class InvalidStorageUrlError(ValueError):
     """The storage URL names no store that PicShapes knows."""
 
@@ -37,8 +42,7 @@ class PictureStore:
                 )  # who calls tries again, for as long as is right
             )
         except (*STORE_FAULTS, ValueError) as error:
-            reason = str(error).partition("\n")[0]
-            raise InvalidStorageUrlError(f"can't use the storage URL {url}: {reason}") from error
+            raise InvalidStorageUrlError(f"can't use the storage URL {url}: {reason_of(error)}") from error
 
     def url_of(self, key: str) -> str:
         """Return the object's address in the store itself."""
