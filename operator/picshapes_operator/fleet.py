@@ -136,6 +136,14 @@ class Fleet:
         fresh = not self._stale(seen, monotonic)
         return worker_of(pod, seen.lease, fresh=fresh, held=0, cordoned=pod.node in self._cordoned)
 
+    def living(self, monotonic: float) -> set[str]:
+        """Return the processes that live for certain; what is known of others, `holder` says."""
+        return {
+            seen.lease.worker_id
+            for name, seen in self._leases.items()
+            if (pod := self._pods.get(name)) is not None and not pod.ended and not self._stale(seen, monotonic)
+        }
+
     def holder(self, worker_name: str, worker_id: str, monotonic: float) -> Holder:
         """Judge the process that holds a job."""
         if not self.synced:

@@ -20,6 +20,8 @@ from picshapes_operator.writer import Writer
 
 TICK_S: Final = 0.5
 """The longest time between two passes: deadlines and leases run out without any event."""
+EXPLAIN_S: Final = 1.0
+"""How often it is looked at why jobs wait, which takes a look at every worker."""
 GATHER_S: Final = 0.002
 """How long changes are gathered before a pass."""
 MOST: Final = 256
@@ -34,7 +36,7 @@ class Loop:
     ) -> None:
         self._state, self._writer, self._leadership = state, writer, leadership
         self._clock, self._metrics = clock, metrics
-        self._ticked_at = float("-inf")
+        self._ticked_at = self._explained_at = float("-inf")
         self.passed_at = clock.monotonic()
         """Monotonic time of the last pass, leading or not; for `/healthz`."""
 
@@ -80,7 +82,9 @@ class Loop:
         self._recover_lost()
         self._state.waiting.age(self._clock.now())
         self._rebalance()
-        self._explain()
+        if self._ticked_at - self._explained_at >= EXPLAIN_S:
+            self._explained_at = self._ticked_at
+            self._explain()
 
     def _schedule(self) -> None:
         if not self._state.waiting.anyone:
@@ -127,7 +131,7 @@ class Loop:
     def _recover_lost(self) -> None:
         """Look at the jobs of workers that are lost, and at no others: theirs are safe, however many they are."""
         fleet, monotonic = self._state.fleet, self._clock.monotonic()
-        for name, worker_id, uids in self._state.holders():
+        for name, worker_id, uids in self._state.holders(but=fleet.living(monotonic)):
             if fleet.holder(name, worker_id, monotonic) in LOST:
                 for uid in list(uids):
                     self._recover(self._state.jobs[uid])

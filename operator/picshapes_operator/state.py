@@ -5,6 +5,7 @@ kopf's handlers and the lease watch call `observe…` and `forget…`; the loop 
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 
 import structlog
@@ -190,9 +191,10 @@ class ClusterState:
                     held.append(HeldJob(job.metadata.uid, demand, worker_id, begun, claimed_at.timestamp()))
         return behind_others(held)
 
-    def holders(self) -> Iterator[tuple[str, str, set[JobId]]]:
-        """Yield each worker that holds jobs: its name, its process, and the jobs."""
-        for worker_id, uids in list(self._held.items()):
+    def holders(self, but: AbstractSet[str]) -> Iterator[tuple[str, str, set[JobId]]]:
+        """Yield each worker that holds jobs, but for these processes: its name, its process, and the jobs."""
+        for worker_id in self._held.keys() - but:
+            uids = self._held[worker_id]
             name = self.jobs[next(iter(uids))].status.worker_name or ""
             yield name, worker_id, uids
 

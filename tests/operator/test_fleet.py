@@ -200,3 +200,17 @@ def test_a_cordon_elsewhere_is_no_news_of_a_worker() -> None:
     assert only(fleet, 101.0).accepting
     fleet.cordon({"node-b"})
     assert list(fleet.seen(101.0, everything=True)) == []
+
+
+def test_a_process_lives_for_certain_exactly_when_its_holder_is_judged_live() -> None:
+    fleet = fleet_at(100.0)
+    quiet_but_alive(fleet, 100.0, 139.0)
+    assert (fleet.living(139.0), fleet.holder("w", "id1", 139.0)) == ({"id1"}, Holder.LIVE)
+    quiet_but_alive(fleet, 140.0, 142.0)
+    assert (fleet.living(142.0), fleet.holder("w", "id1", 142.0)) == (set(), Holder.SILENT)
+    fleet.observe_lease(lease("t1", "id2"), 142.0)
+    assert (fleet.living(142.0), fleet.holder("w", "id1", 142.0)) == ({"id2"}, Holder.REPLACED)
+    fleet.observe_pod(pod(phase="Failed"))
+    assert (fleet.living(142.0), fleet.holder("w", "id2", 142.0)) == (set(), Holder.POD_ENDED)
+    fleet.forget_pod("w", "uid-w")
+    assert (fleet.living(142.0), fleet.holder("w", "id2", 142.0)) == (set(), Holder.POD_GONE)
