@@ -98,6 +98,10 @@ class Operator(Placement):
     pool_drain_seconds: Annotated[int, Field(ge=1)] = Field(
         60, description="Seconds in which a pool is to get through its jobs: decides how many workers it wants."
     )
+    watch_nodes: bool = Field(
+        default=True,
+        description="Give workers on cordoned nodes no new jobs; takes a ClusterRole to list and watch nodes.",
+    )
     log_level: LogLevel = Field("INFO", description="How much the operator logs.")
     resources: Manifest = Field(
         default_factory=lambda: resources("100m", "256Mi", "1Gi"), description="Processor and memory."

@@ -9,7 +9,7 @@ from typing import Any, Final
 import yaml
 
 from picshapes_crds.admission import admission_policies, worker_policies
-from picshapes_crds.roles import PARTS
+from picshapes_crds.roles import OPERATOR_CLUSTER_RULES, PARTS
 from picshapes_crds.schema import custom_resource_definition
 
 HEADER: Final = (
@@ -32,7 +32,8 @@ def chart_templates() -> dict[str, str]:
     return {
         "definition.yaml": f"{HEADER}{{{{- if .Values.crds.enabled }}}}\n{_text(kept)}{{{{- end }}}}\n",
         "worker-admission.yaml": HEADER + _text(own),
-        "_rules.tpl": HEADER + "".join(_rules(part) for part in PARTS),
+        "_rules.tpl": HEADER
+        + "".join(_rules(*named) for named in (*PARTS.items(), ("nodes", OPERATOR_CLUSTER_RULES))),
     }
 
 
@@ -53,6 +54,6 @@ def _expressed(text: str) -> str:
     return text
 
 
-def _rules(part: str) -> str:
-    text = yaml.safe_dump(PARTS[part], sort_keys=False, width=110)
-    return f'{{{{- define "picshapes.rules.{part}" -}}}}\n{text}{{{{- end }}}}\n'
+def _rules(name: str, rules: list[dict[str, Any]]) -> str:
+    text = yaml.safe_dump(rules, sort_keys=False, width=110)
+    return f'{{{{- define "picshapes.rules.{name}" -}}}}\n{text}{{{{- end }}}}\n'

@@ -50,6 +50,13 @@ def test_retention_and_the_public_address_reach_the_api(chart: Chart) -> None:
     ]
 
 
+def test_a_variable_that_the_values_give_counts_over_the_charts_own_and_is_there_once(chart: Chart) -> None:
+    variables = chart.render("everything").pod("api")["containers"][0]["env"]
+    levels = [one["value"] for one in variables if one["name"] == "PICSHAPES_LOG_LEVEL"]
+    assert levels == ["DEBUG"]
+    assert variables[-1] == {"name": "AWS_PROFILE", "value": "pictures"}
+
+
 def test_large_numbers_stay_whole(chart: Chart) -> None:
     env = chart.render({"api.maxUnfinished": 10_000_000}).env("api")
     assert env["PICSHAPES_MAX_UNFINISHED"] == "10000000"
@@ -106,6 +113,15 @@ def test_the_ways_in_from_outside_lead_to_the_api_and_not_to_its_figures(chart: 
     (rule,) = chart.render("everything").find("HTTPRoute", "api")["spec"]["rules"]
     assert [one["path"]["value"] for one in rule["matches"]] == ["/api", "/results"]
     assert rule["backendRefs"] == [{"name": "picshapes-api", "port": 8080}]
+
+
+def test_the_operator_looks_at_nodes_only_if_it_may(chart: Chart) -> None:
+    with_nodes, without = chart.render(), chart.render("bare")
+    assert with_nodes.env("operator")["PICSHAPES_WATCH_NODES"] == "true"
+    (role,) = [one for one in with_nodes.of_kind("ClusterRole") if one["metadata"]["name"] == "ps-picshapes-nodes"]
+    assert role["rules"] == [{"apiGroups": [""], "resources": ["nodes"], "verbs": ["list", "watch"]}]
+    assert without.env("operator")["PICSHAPES_WATCH_NODES"] == "false"
+    assert without.of_kind("ClusterRole") == without.of_kind("ClusterRoleBinding") == []
 
 
 def test_people_who_may_edit_may_make_jobs_and_people_who_view_may_see_them(chart: Chart) -> None:

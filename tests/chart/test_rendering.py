@@ -80,13 +80,19 @@ def test_what_cant_be_made_again_is_kept_when_the_release_goes(chart: Chart) -> 
 
 
 def test_two_releases_share_nothing_of_the_whole_cluster(chart: Chart) -> None:
-    whole = {"ClusterRole", "PriorityClass", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"}
+    whole = {
+        "ClusterRole",
+        "ClusterRoleBinding",
+        "PriorityClass",
+        "ValidatingAdmissionPolicy",
+        "ValidatingAdmissionPolicyBinding",
+    }
     first = chart.render({"priorityClasses.worker.create": True}, "picshapes", "one")
     second = chart.render({"priorityClasses.worker.create": True, "crds.enabled": False}, "picshapes", "two")
     names = [
         {(one["kind"], one["metadata"]["name"]) for one in release.objects if one["kind"] in whole}
         for release in (first, second)
     ]
-    assert len(names[1]) == 7
+    assert len(names[1]) == 9
     assert not names[0] & names[1]
     assert not second.of_kind("CustomResourceDefinition")

@@ -111,3 +111,12 @@
   - create
   - patch
 {{- end }}
+{{- define "picshapes.rules.nodes" -}}
+- apiGroups:
+  - ''
+  resources:
+  - nodes
+  verbs:
+  - list
+  - watch
+{{- end }}
