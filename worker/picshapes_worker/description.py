@@ -11,7 +11,10 @@ DEMO_COMMENT: Final = "Made with PicShapes' demo weights: tiny models that draw 
 
 
 def describe(request: Request, model: Model, profile: str) -> dict[str, str]:
-    """Return what a picture's file says of its making; keys are PNG keywords, values any text."""
+    """Return what a picture's file says of its making; keys are PNG keywords, values any text without NUL.
+
+    A prompt that kubectl applied may hold one, which no PNG may: U+FFFD stands in its place.
+    """
     said = {
         "Software": SOFTWARE,
         "Description": request.prompt,
@@ -22,4 +25,4 @@ def describe(request: Request, model: Model, profile: str) -> dict[str, str]:
         "steps": str(request.steps),
         "Comment": DEMO_COMMENT if profile == "demo" else "",
     }
-    return {key: value for key, value in said.items() if value}
+    return {key: value.replace("\0", "\ufffd") for key, value in said.items() if value}

@@ -24,6 +24,10 @@ EXIF_USER_COMMENT: Final = 0x9286
 UNICODE_COMMENT: Final = b"UNICODE\x00"
 """The prefix that says the comment is UTF-16 (Exif 2.32, section 4.6.5)."""
 
+ESCAPED_AT_LENGTH: Final = {code: "\ufffd" for code in range(32) if chr(code) not in "\b\t\n\f\r"}
+"""Control characters for which JSON needs six characters. A JPEG's Exif holds 64 KiB: two prompts of 4,000 of them
+would be more, while of anything else they are half of it at most."""
+
 
 @dataclass(frozen=True)
 class PillowPicture:
@@ -54,6 +58,7 @@ def _png_text(metadata: dict[str, str]) -> PngInfo:
 def _exif(metadata: dict[str, str]) -> Image.Exif:
     exif = Image.Exif()
     exif[EXIF_SOFTWARE] = metadata.get("Software", "")
-    comment = json.dumps(metadata, ensure_ascii=False)
+    said = {key: value.translate(ESCAPED_AT_LENGTH) for key, value in metadata.items()}
+    comment = json.dumps(said, ensure_ascii=False)
     exif.get_ifd(EXIF_IFD)[EXIF_USER_COMMENT] = UNICODE_COMMENT + comment.encode("utf-16")
     return exif
