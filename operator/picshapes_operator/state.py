@@ -193,7 +193,7 @@ class ClusterState:
 
     def holders(self, but: AbstractSet[str]) -> Iterator[tuple[str, str, set[JobId]]]:
         """Yield each worker that holds jobs, but for these processes: its name, its process, and the jobs."""
-        for worker_id in self._held.keys() - but:
+        for worker_id in [one for one in self._held if one not in but]:  # in order: a run must be repeatable
             uids = self._held[worker_id]
             name = self.jobs[next(iter(uids))].status.worker_name or ""
             yield name, worker_id, uids
