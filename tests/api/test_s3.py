@@ -159,6 +159,20 @@ async def test_after_its_days_a_picture_is_told_expired_and_removed_from_the_buc
     assert (again.status_code, again.json()) == (404, EXPIRED)
 
 
+async def test_a_picture_that_goes_while_it_is_sent_is_no_whole_answer(
+    api: RunningApi, http: httpx.AsyncClient, place: str
+) -> None:
+    job_id, url = await drawn(api, http, place, bytes(64 * 1024 * 1024))  # more than all buffers on the way hold
+    async with http.stream("GET", url) as answer:
+        assert answer.headers["content-length"] == str(64 * 1024 * 1024)
+        chunks = answer.aiter_bytes()
+        await anext(chunks)
+        (api.storage / job_id / "1.png").unlink()
+        with pytest.raises(httpx.RemoteProtocolError, match="without sending complete"):
+            _ = [chunk async for chunk in chunks]
+    assert (await http.get(url)).status_code == 404
+
+
 async def test_a_bucket_that_is_missing_is_503_and_no_expired_picture(
     api: RunningApi, http: httpx.AsyncClient, s3: ObjectStore, place: str
 ) -> None:

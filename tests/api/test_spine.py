@@ -140,6 +140,8 @@ async def test_a_job_goes_from_pending_to_a_picture_over_http(api: RunningApi, h
     assert (part.status_code, part.content, part.headers["content-range"]) == (206, b"ctu", "bytes 2-4/7")
     head = await http.head(done["result_url"])
     assert (head.status_code, head.content, head.headers["content-length"]) == (200, b"", "7")
+    head = await http.head(done["result_url"], headers={"Range": "bytes=2-4"})
+    assert (head.status_code, head.headers["content-length"]) == (200, "7")
     same = await http.get(done["result_url"], headers={"If-None-Match": picture.headers["etag"]})
     assert same.status_code == 304
     beyond = await http.get(done["result_url"], headers={"Range": "bytes=7-"})

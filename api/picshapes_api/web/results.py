@@ -58,10 +58,8 @@ async def _redirect(request: Request, key: str) -> HTTPResponse:
 async def _send(request: Request, key: str, headers: dict[str, str], content_type: str) -> HTTPResponse | None:
     pictures = services_of(request).pictures
     size = await pictures.size(key)
-    if_range = request.headers.get("if-range")
-    wanted = request.headers.get("range") if if_range in (None, headers["ETag"]) else None
     try:
-        part = read_range(wanted, size)
+        part = read_range(_range_asked_for(request, headers["ETag"]), size)
     except UnsatisfiableRangeError:
         body = encode(RangeNotSatisfiableError().body())
         return HTTPResponse(
@@ -82,6 +80,12 @@ async def _send(request: Request, key: str, headers: dict[str, str], content_typ
         await response.send(chunk)
     await response.eof()
     return None
+
+
+def _range_asked_for(request: Request, etag: str) -> str | None:
+    """Return the header `Range` where it counts: with GET alone, and for the picture that the client means."""
+    same = request.headers.get("if-range") in (None, etag)
+    return request.headers.get("range") if same and request.method == "GET" else None
 
 
 async def _completed_job(request: Request, file_name: str) -> JobFacts:
