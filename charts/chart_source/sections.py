@@ -25,7 +25,7 @@ class Section(BaseModel):
 class Image(Section):
     """One of the images."""
 
-    repository: str
+    repository: str = Field(description="Name of the image in the registry.")
     tag: str = Field("dev", description="The image's tag.")
     digest: Annotated[str, Field(pattern=r"^(sha256:[0-9a-f]{64})?$")] = Field(
         "", description="`sha256:…` of the image; if set, it counts and the tag does not."

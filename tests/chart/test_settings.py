@@ -1,0 +1,51 @@
+"""The variables that the chart sets are settings that the parts know, with values that they take."""
+
+from typing import Any
+
+import pytest
+from pydantic_settings import BaseSettings
+
+from picshapes_api.settings import Settings as ApiSettings
+from picshapes_operator.settings import Settings as OperatorSettings
+from picshapes_worker.settings import Settings as WorkerSettings
+
+from .rendering import VARIANTS, Chart
+
+PARTS: dict[str, type[BaseSettings]] = {
+    "api": ApiSettings,
+    "operator": OperatorSettings,
+    "worker": WorkerSettings,
+}
+FROM_THE_CLUSTER = {
+    "DATABASE_URL": "postgres://user:password@postgres/picshapes",
+    "REDIS_URL": "redis://redis",
+    "PICSHAPES_NAMESPACE": "ps",
+    "PICSHAPES_POD_NAME": "worker-a",
+}
+"""What the chart takes from Secrets and from the pod itself."""
+
+
+def known(settings: type[BaseSettings]) -> set[str]:
+    return {f"PICSHAPES_{name.upper()}" for name in settings.model_fields}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_variable_is_a_setting_that_the_part_takes(
+    chart: Chart, monkeypatch: pytest.MonkeyPatch, variant: str
+) -> None:
+    release = chart.render(variant)
+    names = [one["metadata"]["name"].removeprefix("picshapes-") for one in release.of_kind("Deployment")]
+    read = []
+    for name in names:
+        part = name.partition("-")[0]
+        if part not in PARTS:
+            continue
+        env: dict[str, Any] = release.env(name)
+        assert {one for one in env if one.startswith("PICSHAPES_")} <= known(PARTS[part])
+        with monkeypatch.context() as environment:
+            for variable, value in env.items():
+                text = value if isinstance(value, str) else FROM_THE_CLUSTER.get(variable, "secret")
+                environment.setenv(variable, text)
+            PARTS[part]()
+        read.append(part)
+    assert {"api", "operator"} <= set(read)
