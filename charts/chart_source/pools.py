@@ -76,7 +76,9 @@ class WorkerDefaults(Placement):
         default_factory=list, description="Ids of the models served; empty: all of the catalogue."
     )
     replicas: Annotated[int, Field(ge=0)] = Field(1, description="Workers, each with one device.")
-    image: str = Field("", description="A whole image reference, in place of `image.worker`.")
+    image: str = Field(
+        "", description="A whole image reference, in place of `image.worker` or `image.workerCuda`."
+    )
     engine: Literal["diffusers", "null"] = Field(
         "diffusers", description="`null` draws nothing and measures everything around it."
     )

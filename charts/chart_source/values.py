@@ -29,7 +29,12 @@ class Images(Section):
         default_factory=lambda: Image(repository="picshapes-control"),
         description="The API, the operator and the command line.",
     )
-    worker: Image = Field(default_factory=lambda: Image(repository="picshapes-worker"), description="The workers.")
+    worker: Image = Field(
+        default_factory=lambda: Image(repository="picshapes-worker"), description="Workers without a GPU."
+    )
+    worker_cuda: Image = Field(
+        default_factory=lambda: Image(repository="picshapes-worker-cuda"), description="Workers with a GPU."
+    )
     store: Image = Field(
         default_factory=lambda: Image(repository="picshapes-store"), description="The bundled S3 server."
     )

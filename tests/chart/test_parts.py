@@ -109,9 +109,9 @@ def test_the_ways_in_from_outside_lead_to_the_api_and_not_to_its_figures(chart: 
     ingress = chart.render("external").find("Ingress", "api")["spec"]
     paths = [one["path"] for one in ingress["rules"][0]["http"]["paths"]]
     assert (ingress["ingressClassName"], ingress["rules"][0]["host"]) == ("nginx", "pictures.example.org")
-    assert paths == ["/api", "/results"]
+    assert paths == ["/api", "/results", "/docs", "/openapi.yaml", "/openapi.json"]
     (rule,) = chart.render("everything").find("HTTPRoute", "api")["spec"]["rules"]
-    assert [one["path"]["value"] for one in rule["matches"]] == ["/api", "/results"]
+    assert [one["path"]["value"] for one in rule["matches"]] == paths
     assert rule["backendRefs"] == [{"name": "picshapes-api", "port": 8080}]
 
 

@@ -11,6 +11,13 @@ def test_the_default_pool_draws_on_the_processor_with_the_weights_in_the_image(c
     assert (env["PICSHAPES_ENGINE"], env["HF_HUB_OFFLINE"]) == ("diffusers", "1")
 
 
+def test_workers_with_a_gpu_run_the_image_with_cuda_unless_a_pool_names_its_own(chart: Chart) -> None:
+    pools = [{"name": "a"}, {"name": "b", "gpu": {"mode": "dra"}}, {"name": "c", "image": "mine:1"}]
+    release = chart.render({"workerPools": pools})
+    images = [release.pod(f"worker-{one['name']}")["containers"][0]["image"] for one in pools]
+    assert images == ["localhost/picshapes-worker:dev", "localhost/picshapes-worker-cuda:dev", "mine:1"]
+
+
 def test_a_rollout_takes_one_worker_at_a_time_and_lets_its_job_end(chart: Chart) -> None:
     release = chart.render()
     deployment = release.find("Deployment", "worker-demo")["spec"]
