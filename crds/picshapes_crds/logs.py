@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, TextIO
 import structlog
 
 Format = Literal["json", "text"]
+Level = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
 _TRACEBACKS: Final = ("exception", "stack", "exc_info", "stack_info")
 """Fields of several lines."""

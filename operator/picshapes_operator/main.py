@@ -17,6 +17,7 @@ import uvloop
 from kubernetes.aio.config import ConfigException
 from prometheus_client import CollectorRegistry, Gauge
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 
 from picshapes_crds import logs
 from picshapes_crds.catalogue import Catalogue, InvalidCatalogueError
@@ -156,6 +157,11 @@ async def _main(settings: Settings, catalogue: Catalogue) -> None:
     await operate(settings, catalogue, stop)
 
 
+def _variable(location: tuple[int | str, ...]) -> str:
+    """Name the variable at fault, and the place in its JSON."""
+    return ".".join([f"PICSHAPES_{location[0]}".upper(), *map(str, location[1:])])
+
+
 def main() -> int:
     """Run the operator; returns the exit status: 2 when the settings are wrong."""
     try:
@@ -167,7 +173,11 @@ def main() -> int:
         logging.getLogger("kopf.objects").setLevel(logging.WARNING)  # a line an event otherwise
         with suppress(asyncio.CancelledError):
             uvloop.run(_main(settings, catalogue))
-    except (ValidationError, InvalidCatalogueError, ConfigException, PortTakenError) as error:
+    except ValidationError as error:
+        faults = "; ".join(f"{_variable(one['loc'])}: {one['msg']}" for one in error.errors())
+        sys.stderr.write(f"picshapes operator: wrong settings: {faults}\n")
+        return 2
+    except (SettingsError, InvalidCatalogueError, ConfigException, PortTakenError) as error:
         sys.stderr.write(f"picshapes operator: {error}\n")
         return 2
     return 0

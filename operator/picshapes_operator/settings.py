@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from picshapes_crds.logs import Format
+from picshapes_crds.logs import Format, Level
 from picshapes_operator.pools import Pool
 
 
@@ -24,7 +24,7 @@ class Settings(BaseSettings):
         8082, ge=0, le=65535, description="Their port; 0 takes a free one, which the log names."
     )
     log_format: Format = Field("json", description="Logs for machines or for people.")
-    log_level: str = Field("INFO", description="The least that is logged: DEBUG, INFO, WARNING or ERROR.")
+    log_level: Level = Field("INFO", description="The least that is logged.")
     pools: tuple[Pool, ...] = Field(
         (Pool(name="default"),),
         description="Groups of equal workers, as a JSON list of objects with `name`, `vram_mib` (absent: enough"
