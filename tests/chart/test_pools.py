@@ -1,6 +1,7 @@
 """Pools of workers: devices, weights, rollouts, and what the operator knows of them."""
 
 import json
+from typing import Any
 
 from .rendering import Chart
 
@@ -12,7 +13,11 @@ def test_the_default_pool_draws_on_the_processor_with_the_weights_in_the_image(c
 
 
 def test_workers_with_a_gpu_run_the_image_with_cuda_unless_a_pool_names_its_own(chart: Chart) -> None:
-    pools = [{"name": "a"}, {"name": "b", "gpu": {"mode": "dra"}}, {"name": "c", "image": "mine:1"}]
+    pools: list[dict[str, Any]] = [
+        {"name": "a"},
+        {"name": "b", "gpu": {"mode": "dra"}},
+        {"name": "c", "image": "mine:1"},
+    ]
     release = chart.render({"workerPools": pools})
     images = [release.pod(f"worker-{one['name']}")["containers"][0]["image"] for one in pools]
     assert images == ["localhost/picshapes-worker:dev", "localhost/picshapes-worker-cuda:dev", "mine:1"]

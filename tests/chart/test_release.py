@@ -67,4 +67,6 @@ def test_an_upgrade_leaves_the_first_administrators_key_and_uninstalling_leaves_
     helm(chart, kubectl, "uninstall", "picshapes")
     assert named(kubectl("get", NAMESPACED, *selector)) == KEPT
     assert named(kubectl("get", WHOLE, "-o", "name")) - before == set()
+    helm(chart, kubectl, "install", "picshapes", str(chart.folder), "--set", "crds.enabled=false")
     assert kubectl.read("secret", "picshapes-admin")["data"] == {"api-key": key}
+    helm(chart, kubectl, "uninstall", "picshapes")
