@@ -5,6 +5,7 @@ Leases are renewed every 10 s by every worker; kopf's task and queue for each ob
 
 import asyncio
 import random
+from collections.abc import Mapping
 from typing import Final
 
 import structlog
@@ -20,6 +21,7 @@ from picshapes_crds.cluster import (
     Deleted,
     Heard,
     Json,
+    Kind,
     Listed,
     Reflector,
     Scope,
@@ -105,19 +107,21 @@ async def resync(cluster: Cluster, namespace: str, state: ClusterState, clock: C
         state.keep_jobs({job["metadata"]["uid"] for job in jobs.items}, int(jobs.resource_version))
         state.fleet.keep_pods({pod["metadata"]["uid"] for pod in pods.items}, int(pods.resource_version))
         state.changed.set()
-        await _check_watch(cluster, namespace, state, jobs.items, clock)
+        await check_watches(cluster, namespace, state, clock, {JOBS: jobs.items, PODS: pods.items})
 
 
-async def _check_watch(
-    cluster: Cluster, namespace: str, state: ClusterState, listed: list[Json], clock: Clock
+async def check_watches(
+    cluster: Cluster, namespace: str, state: ClusterState, clock: Clock, listed: Mapping[Kind, list[Json]]
 ) -> None:
-    """Find out whether kopf's watch has silently died: what a LIST shows must have been told soon after."""
-    if not any(state.is_behind(one["metadata"]) for one in listed):
+    """Find out whether a watch of kopf's has silently died: what a LIST shows must have been told soon after."""
+    behind = {JOBS: state.is_behind, PODS: state.fleet.is_behind}
+    if not any(behind[kind](one["metadata"]) for kind, items in listed.items() for one in items):
         return
     await clock.sleep(TOLD_WITHIN_S)
-    for one in [one for one in listed if state.is_behind(one["metadata"])][:CHECKED]:
-        try:
-            await cluster.get(JOBS, namespace, one["metadata"]["name"])
-        except ClusterError:
-            continue  # gone meanwhile, or not to be asked now
-        state.broken = f"the watch of jobs is dead: it never told of {one['metadata']['name']}"
+    for kind, items in listed.items():
+        for one in [one for one in items if behind[kind](one["metadata"])][:CHECKED]:
+            try:
+                await cluster.get(kind, namespace, one["metadata"]["name"])
+            except ClusterError:
+                continue  # gone meanwhile, or not to be asked now
+            state.broken = f"the watch of {kind.plural} is dead: it never told of {one['metadata']['name']}"

@@ -65,6 +65,11 @@ class Fleet:
                 self.forget_pod(name, pod.uid)
         self.pods_listed = True
 
+    def is_behind(self, metadata: Json) -> bool:
+        """Say whether a pod's metadata, read elsewhere, is newer than what was seen of it."""
+        known = self._pods.get(metadata["name"])
+        return known is None or known.version < int(metadata["resourceVersion"])
+
     def cordon(self, nodes: set[str]) -> None:
         """Take in which nodes are cordoned now: all of them."""
         changed = self._cordoned ^ nodes

@@ -14,14 +14,13 @@ from pydantic import ValidationError
 from picshapes_crds.catalogue import Catalogue
 from picshapes_crds.clock import Clock
 from picshapes_crds.cluster import Json
-from picshapes_crds.phases import HELD, TERMINAL, ConditionType, Phase, Reason
+from picshapes_crds.phases import HELD, TERMINAL, Phase
 from picshapes_crds.resource import GenerationJob
 from picshapes_crds.scheduling.demand import Worker
-from picshapes_crds.scheduling.fit import PLACES
-from picshapes_crds.scheduling.suspicion import is_suspect
 from picshapes_operator.accounting import Accounting, owner_of
 from picshapes_operator.expire import expires_at
 from picshapes_operator.explanations import Explanations
+from picshapes_operator.facts import has_moved, is_lost, places_of, turn_on_worker
 from picshapes_operator.fleet import Fleet
 from picshapes_operator.pools import Backlog
 from picshapes_operator.rebalance import HeldJob, WaitingClaim, behind_others
@@ -55,6 +54,8 @@ class ClusterState:
         self.urgent: set[JobId] = set()
         """Waiting jobs whose cancellation was asked for."""
         self._held: dict[str, set[JobId]] = {}
+        self._unreadable: dict[JobId, int] = {}
+        """Versions of jobs that make no sense to this program: they were told of, and are left alone."""
         self._claiming: dict[JobId, tuple[str, int]] = {}
         """Claims that were sent: to which process, and how many of its places they take."""
         self._deadlines = Timers()
@@ -74,6 +75,7 @@ class ClusterState:
             job = GenerationJob.parse(obj)
         except ValidationError as error:
             log.error("job.unreadable", error=str(error))  # noqa: TRY400 - the message says it all
+            self._unreadable[obj["metadata"]["uid"]] = int(obj["metadata"]["resourceVersion"])
             return
         uid, known = job.metadata.uid, self.jobs.get(job.metadata.uid)
         if known and int(known.metadata.resource_version) >= int(job.metadata.resource_version):
@@ -81,9 +83,9 @@ class ClusterState:
         self._drop_indexes(uid)
         self.jobs[uid] = job
         self.accounting.seen(job, known, self._clock.now())
-        if known and _moved(known.status.phase, job.status.phase):
+        if known and has_moved(known.status.phase, job.status.phase):
             self._moved(job)
-            if _is_lost(job):
+            if is_lost(job):
                 self.waiting.lost(uid, known.status.worker_name or "")
         self.waiting.ranked(owner_of(job))
         self._index(uid, job)
@@ -101,14 +103,16 @@ class ClusterState:
 
     def keep_jobs(self, uids: set[JobId], version: int) -> None:
         """Drop the jobs that a LIST at this version did not show, but for those seen to be newer."""
+        self._unreadable = {uid: seen for uid, seen in self._unreadable.items() if uid in uids}
         for uid, job in list(self.jobs.items()):
             if uid not in uids and int(job.metadata.resource_version) <= version:
                 self.forget_job(uid)
 
     def is_behind(self, metadata: Json) -> bool:
         """Say whether a job's metadata, read elsewhere, is newer than what was seen of it."""
-        known = self.jobs.get(metadata["uid"])
-        return known is None or int(known.metadata.resource_version) < int(metadata["resourceVersion"])
+        uid = metadata["uid"]
+        known = int(self.jobs[uid].metadata.resource_version) if uid in self.jobs else 0
+        return max(known, self._unreadable.get(uid, 0)) < int(metadata["resourceVersion"])
 
     def observe_pod(self, pod: Json) -> None:
         """Take in a worker's pod as it is now."""
@@ -129,7 +133,7 @@ class ClusterState:
 
     def claiming(self, job: JobId, worker_id: str) -> None:
         """Count a claim from the moment it is sent: the job waits no more, the worker's place is taken."""
-        places = _places(self.jobs[job])
+        places = places_of(self.jobs[job])
         self._claiming[job] = (worker_id, places)
         self.roster.hold(worker_id, places)
         self.accounting.claimed(self.jobs[job], self.waiting.resolved(job), self._clock.now())
@@ -201,7 +205,7 @@ class ClusterState:
     def first_held(self, worker_id: str) -> JobId | None:
         """Return the job that a process runs, or would run next."""
         held = [self.jobs[uid] for uid in self._held.get(worker_id, ())]
-        first = min(held, key=_turn_on_worker, default=None)
+        first = min(held, key=turn_on_worker, default=None)
         return first.metadata.uid if first else None
 
     def held_jobs(self) -> list[GenerationJob]:
@@ -237,7 +241,7 @@ class ClusterState:
             self._unclaim(uid)
             worker_id = job.status.worker_id or ""
             self._held.setdefault(worker_id, set()).add(uid)
-            self.roster.hold(worker_id, _places(job))
+            self.roster.hold(worker_id, places_of(job))
         elif job.spec.cancel_requested:
             self.urgent.add(uid)
         elif uid not in self._claiming:
@@ -252,7 +256,7 @@ class ClusterState:
             self._held[worker_id].discard(uid)
             if not self._held[worker_id]:
                 del self._held[worker_id]
-            self.roster.hold(worker_id, -_places(job))
+            self.roster.hold(worker_id, -places_of(job))
         self.waiting.discard(uid)
         self.explanations.forget(uid)
         self.urgent.discard(uid)
@@ -276,27 +280,3 @@ class ClusterState:
         for job in self.jobs.values():
             counts[job.status.phase] += 1
         return counts
-
-
-def _places(job: GenerationJob) -> int:
-    """Return how many places of its worker a job takes: a suspect takes all, so that nothing waits behind it."""
-    return PLACES if is_suspect(job) else 1
-
-
-def _moved(old: Phase, new: Phase) -> bool:
-    return (new in TERMINAL and old not in TERMINAL) or (new is Phase.PENDING and old in HELD)
-
-
-def _is_lost(job: GenerationJob) -> bool:
-    """Say whether a job waits again since its worker was lost."""
-    scheduled = job.status.condition(ConditionType.SCHEDULED)
-    return job.status.phase is Phase.PENDING and scheduled is not None and scheduled.reason == Reason.WORKER_LOST
-
-
-def _turn_on_worker(job: GenerationJob) -> tuple[bool, float, str]:
-    claimed_at = job.status.claimed_at
-    return (
-        job.status.phase is not Phase.PROCESSING,
-        claimed_at.timestamp() if claimed_at else 0.0,
-        job.metadata.uid,
-    )
