@@ -18,6 +18,9 @@ from picshapes_api.core.byte_ranges import UnsatisfiableRangeError, etag_matches
         ("bytes=-", None),
         ("lines=0-1", None),
         ("bytes=a-b", None),
+        (f"bytes=0-{'9' * 100}", (0, 10)),
+        (f"bytes=0-{'9' * 5000}", None),
+        (f"bytes={'9' * 5000}-", None),
     ],
 )
 def test_one_plain_range_is_served_and_the_rest_is_ignored(
