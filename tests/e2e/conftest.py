@@ -95,6 +95,7 @@ def cluster(
     kubeconfig = kind_cluster.kubeconfig_path.absolute()
     here = Cluster(binaries.kubectl, ensure_helm(), kubeconfig, NAMESPACE)
     labels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn", "audit")}
+    here.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found")  # of a cluster that was kept
     here.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": labels}})
     yield here
     here.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
