@@ -62,6 +62,8 @@ class Placement(Section):
     priority_class_name: str = Field("", description="A PriorityClass that exists; empty: see `priorityClasses`.")
     pod_annotations: Labels = Field(default_factory=dict, description="Further annotations of the pods.")
     pod_labels: Labels = Field(default_factory=dict, description="Further labels of the pods.")
+    extra_volumes: Manifests = Field(default_factory=list, description="Further volumes, such as certificates.")
+    extra_volume_mounts: Manifests = Field(default_factory=list, description="Where they are mounted.")
     env: Manifests = Field(
         default_factory=list, description="Further environment variables, as Kubernetes has them."
     )

@@ -77,7 +77,6 @@ class Values(Section):
     network_policy: NetworkPolicy = Field(default_factory=NetworkPolicy, description="Who may talk to whom.")
     metrics: Metrics = Field(default_factory=Metrics, description="Monitoring with Prometheus and Grafana.")
     test: Test = Field(default_factory=Test, description="`helm test`, which draws a picture.")
-    cluster_domain: str = Field("cluster.local", description="The cluster's DNS domain.")
     global_: dict[str, Any] = Field(
         default_factory=dict,
         alias="global",

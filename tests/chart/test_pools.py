@@ -100,6 +100,14 @@ def test_weights_come_from_where_a_pool_says(chart: Chart) -> None:
     assert (mig["HF_HUB_OFFLINE"], mig["HF_HUB_CACHE"]) == ("1", "/weights")
 
 
+def test_an_authority_of_ones_own_and_a_proxy_reach_the_workers(chart: Chart) -> None:
+    release = chart.render("external")
+    (container,) = release.pod("worker-demo")["containers"]
+    assert release.env("worker-demo")["SSL_CERT_FILE"] == "/etc/authority/ca.crt"
+    assert {"name": "authority", "mountPath": "/etc/authority", "readOnly": True} in container["volumeMounts"]
+    assert {"name": "authority", "configMap": {"name": "authority"}} in release.pod("worker-demo")["volumes"]
+
+
 def test_the_operator_is_told_what_each_pool_offers(chart: Chart) -> None:
     told = chart.render("gpus").env("operator")["PICSHAPES_POOLS"]
     assert json.loads(told) == [
