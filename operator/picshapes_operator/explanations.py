@@ -58,6 +58,7 @@ class Explanations:
         self._looks = Timers()
         self._since: dict[JobId, float] = {}
         self._reasons: dict[Demand, Reason] = {}
+        self._offers: int | None = None
         self._all, self._busy = Allowance(PER_SECOND), Allowance(BUSY_PER_SECOND)
 
     def waits(self, job: JobId, now_s: float) -> None:
@@ -70,10 +71,22 @@ class Explanations:
         self._since.pop(job, None)
         self._looks.clear(job)
 
+    def reason(self, demand: Demand, offers: int | None) -> Reason | None:
+        """Return the reason of a queue if it was seen, and workers have offered the same since."""
+        return self._reasons.get(demand) if offers is not None and offers == self._offers else None
+
     def seen(
-        self, reasons: Mapping[Demand, Reason], first: Callable[[Demand], Iterable[JobId]], now_s: float
+        self,
+        reasons: Mapping[Demand, Reason],
+        first: Callable[[Demand], Iterable[JobId]],
+        now_s: float,
+        offers: int | None = None,
     ) -> None:
-        """Take in the reason of each queue: where it has changed, the first jobs are looked at soon."""
+        """Take in the reason of each queue: where it has changed, the first jobs are looked at soon.
+
+        `offers` counts the changes of what workers offer, on which alone reasons depend.
+        """
+        self._offers = offers
         for demand, reason in reasons.items():
             if self._reasons.get(demand, reason) is not reason:
                 for job in first(demand):

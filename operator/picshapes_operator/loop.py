@@ -20,8 +20,6 @@ from picshapes_operator.writer import Writer
 
 TICK_S: Final = 0.5
 """The longest time between two passes: deadlines and leases run out without any event."""
-EXPLAIN_S: Final = 1.0
-"""How often it is looked at why jobs wait, which takes a look at every worker."""
 GATHER_S: Final = 0.002
 """How long changes are gathered before a pass."""
 MOST: Final = 256
@@ -36,7 +34,7 @@ class Loop:
     ) -> None:
         self._state, self._writer, self._leadership = state, writer, leadership
         self._clock, self._metrics = clock, metrics
-        self._ticked_at = self._explained_at = float("-inf")
+        self._ticked_at = float("-inf")
         self.passed_at = clock.monotonic()
         """Monotonic time of the last pass, leading or not; for `/healthz`."""
 
@@ -82,9 +80,7 @@ class Loop:
         self._recover_lost()
         self._state.waiting.age(self._clock.now())
         self._rebalance()
-        if self._ticked_at - self._explained_at >= EXPLAIN_S:
-            self._explained_at = self._ticked_at
-            self._explain()
+        self._explain()
 
     def _schedule(self) -> None:
         if not self._state.waiting.anyone:
@@ -97,7 +93,8 @@ class Loop:
             self._state.changed.set()  # there may be more to claim
 
     def _explain(self) -> None:
-        told = Told(self._state.waiting, self._state.roster.workers(), self._clock.now())
+        roster = self._state.roster
+        told = Told(self._state.waiting, roster.workers(), self._clock.now(), roster.offers)
         for uid, why in told.due(self._state.explanations, self._state.jobs):
             if self._writer.busy(uid):
                 self._state.explanations.look_again(uid, told.now.timestamp() + HOLD_S)

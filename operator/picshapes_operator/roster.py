@@ -51,11 +51,14 @@ class Roster:
         self._held: Counter[str] = Counter()
         """Places taken, by process."""
         self._kinds: dict[_KindKey, Kind] = {}
+        self.offers = 0
+        """Counts the changes of what workers offer; what they hold is left out."""
         self.overfull: set[str] = set()
         """Processes that hold more than they have places for."""
 
     def put(self, name: str, worker: Worker | None) -> None:
         """Take in what a worker offers now, whatever it holds; None when it is gone."""
+        self.offers += 1
         self._remove(name)
         if worker is not None:
             self._names[worker.worker_id] = name

@@ -22,8 +22,11 @@ PLACES_TOLD: Final = 256
 class Told:
     """The waiting jobs beside the workers, as they are now."""
 
-    def __init__(self, waiting: WaitingJobs, workers: Sequence[Worker], now: datetime) -> None:
-        self._waiting, self._workers, self.now = waiting, workers, now
+    def __init__(
+        self, waiting: WaitingJobs, workers: Sequence[Worker], now: datetime, offers: int | None = None
+    ) -> None:
+        """`offers` counts the changes of what the workers offer; None looks at them all in any case."""
+        self._waiting, self._workers, self.now, self._offers = waiting, workers, now, offers
         self._lines: dict[Demand, list[JobId]] = {}
         self._whys: dict[Demand, Why] = {}
 
@@ -31,8 +34,11 @@ class Told:
         """Yield the jobs that are to be told now, and what."""
         now_s = self.now.timestamp()
         queues = self._waiting.queues
-        reasons = {demand: self._why_of(demand).reason for demand in queues.demands()}
-        explanations.seen(reasons, self._line, now_s)
+        reasons = {
+            demand: explanations.reason(demand, self._offers) or self._why_of(demand).reason
+            for demand in queues.demands()
+        }
+        explanations.seen(reasons, self._line, now_s, self._offers)
         while (uid := explanations.next(now_s)) is not None:
             found = self._why(uid)
             if found and explanations.is_due(jobs[uid], found.reason, found.message, self.now):

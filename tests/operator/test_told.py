@@ -85,3 +85,28 @@ def test_the_workers_are_looked_at_once_for_all_jobs_that_want_the_same() -> Non
 
     assert len(list(found)) == 20
     assert workers.looks <= 2  # once for the queue's own demand, once for the jobs'
+
+
+def test_with_nobody_to_be_told_workers_are_looked_at_only_when_they_offer_something_else() -> None:
+    state = seen(job("a", 1))
+    workers = CountedWorkers([busy(64)])
+    for offers, looks in ((7, 1), (7, 1), (8, 2)):
+        assert list(Told(state.waiting, workers, NOW, offers).due(state.explanations, state.jobs)) == []
+        assert workers.looks == looks
+
+
+def test_a_reason_that_changes_with_what_workers_offer_is_told_soon_after() -> None:
+    state = seen(job("a", 1))
+    free = [busy(24_564)]
+    for worker in free:
+        state.waiting.queues.split_at(worker.vram_mib)
+
+    def due(workers: list[Worker], after_s: float, offers: int) -> list[str]:
+        now = NOW + timedelta(seconds=after_s)
+        return [
+            why.reason for _, why in Told(state.waiting, workers, now, offers).due(state.explanations, state.jobs)
+        ]
+
+    assert due(free, 10, 1) == ["WaitingForWorkers"]
+    assert due([], 11, 2) == []
+    assert due([], 13, 2) == ["NoWorkerFits"]
