@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from picshapes_cli import admin, explain
+from picshapes_cli import admin, explain, weights
 from picshapes_cli.api_client import Access
 from picshapes_cli.bench import commands as bench
 from picshapes_cli.controlplane.binaries import Binaries, ensure_binaries
@@ -29,6 +29,7 @@ app = typer.Typer(
 
 app.add_typer(admin.app, name="admin")
 app.add_typer(bench.app, name="bench")
+app.add_typer(weights.app, name="weights")
 app.command("simulate")(simulate)
 
 JOB_TIMEOUT_S: Final = 600.0

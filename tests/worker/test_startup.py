@@ -20,10 +20,11 @@ from picshapes_worker.startup import (
     label_pod,
     own_pod,
     pod_labels,
+    serveable,
     warm_up,
 )
 
-CATALOGUE = Catalogue.load("demo")
+CATALOGUE, REAL = Catalogue.load("demo"), Catalogue.load("real")
 FLUX_REVISION = CATALOGUE.models["flux-schnell"].weights.revision_id
 POD = {"metadata": {"name": "w", "namespace": "n", "uid": "uid-w", "labels": {"team": "red"}}}
 
@@ -111,3 +112,17 @@ async def test_an_api_server_that_stays_away_is_not_waited_for_for_ever(
     with pytest.raises(UnavailableError):
         await own_pod(memory, "n", "w", patience)
     assert clock.passed_s <= 60
+
+
+def test_a_card_that_is_too_small_for_a_named_model_ends_the_worker_and_says_what_to_do() -> None:
+    with pytest.raises(
+        StartupError,
+        match=r"the device has 23\.5 GiB of memory, but flux-schnell needs at least 32\.2 GiB: use a larger card",
+    ):
+        serveable(["flux-schnell"], REAL, 24_064, named=True)
+
+
+def test_of_all_models_of_the_catalogue_only_those_that_fit_are_served() -> None:
+    assert serveable(["z-image-turbo", "flux-schnell"], REAL, 24_064, named=False) == ["z-image-turbo"]
+    with pytest.raises(StartupError, match="z-image-turbo needs at least 19"):
+        serveable(["z-image-turbo", "flux-schnell"], REAL, 15_360, named=False)

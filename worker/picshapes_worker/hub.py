@@ -63,7 +63,7 @@ class Hub:
 
     def files(self, repo: str, revision: str) -> list[HubFile]:
         """Return the files that a pipeline needs, largest first; raises `HubFetchError`."""
-        api = huggingface_hub.HfApi(endpoint=self.endpoint, token=self.token)
+        api = huggingface_hub.HfApi(endpoint=self._address(), token=self.token)
         try:
             found = list(api.list_repo_tree(repo, recursive=True, revision=revision))
         except FAULTS as error:
@@ -95,7 +95,7 @@ class Hub:
                 file.path,
                 revision=revision,
                 local_dir=folder,
-                endpoint=self.endpoint,
+                endpoint=self._address(),
                 token=self.token,
                 tqdm_class=CountingBar,
             )
@@ -104,8 +104,11 @@ class Hub:
 
     def _explained(self, error: Exception, repo: str, revision: str) -> HubFetchError:
         """Say what went wrong, and what to do about it."""
-        place = f"{self.endpoint or huggingface_hub.constants.ENDPOINT}/{repo}"
+        place = f"{self._address()}/{repo}"
         return HubFetchError(_sentence(error, place, revision, has_token=self._has_token()))
+
+    def _address(self) -> str:
+        return self.endpoint or huggingface_hub.constants.ENDPOINT
 
     def _has_token(self) -> bool:
         return bool(self.token or huggingface_hub.get_token())

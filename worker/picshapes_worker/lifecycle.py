@@ -20,12 +20,14 @@ from picshapes_crds.catalogue import Catalogue
 from picshapes_crds.clock import SystemClock
 from picshapes_crds.cluster import JOBS, Reflector, Scope
 from picshapes_crds.cluster.kube import KubeCluster
+from picshapes_worker.arrivals import Arrivals
 from picshapes_worker.assignment import Assignment
 from picshapes_worker.call_thread import CallThread
 from picshapes_worker.context import WorkerContext
 from picshapes_worker.device import Device, measure
 from picshapes_worker.engine_host import EngineHost, InlineHost, ThreadedHost
 from picshapes_worker.engines import make_diffusers, make_null
+from picshapes_worker.hub import Hub
 from picshapes_worker.lease_thread import LeaseThread
 from picshapes_worker.machine import LeaseHolder, Machine
 from picshapes_worker.memory_limits import MemoryLimits
@@ -33,10 +35,19 @@ from picshapes_worker.metrics import Metrics
 from picshapes_worker.patience import Patience
 from picshapes_worker.probes import ProbeServer
 from picshapes_worker.settings import Settings
-from picshapes_worker.startup import StartupError, find_weights, label_pod, own_pod, pod_labels, warm_up
+from picshapes_worker.startup import (
+    StartupError,
+    find_weights,
+    label_pod,
+    own_pod,
+    pod_labels,
+    serveable,
+    warm_up,
+)
 from picshapes_worker.store import PictureStore
 from picshapes_worker.vitals import LOOP_BEAT_S, Budgets, Vitals
 from picshapes_worker.watchdog import call_off_the_end, put_off_the_end, watch_engine
+from picshapes_worker.weights import at_hand, weights_root
 from picshapes_worker.work import Work
 
 API_PATIENCE_S: Final = 300.0
@@ -71,9 +82,9 @@ async def run_worker(settings: Settings, catalogue: Catalogue, models: list[str]
         log.info("worker.starting", pod=settings.pod_name, engine=settings.engine, probe_port=probes.port)
         _background(stack, _beat(vitals))
         stopping = _background(stack, stop.wait())
-        worker = Worker(
-            settings, catalogue, models, _machine(settings, catalogue, models, vitals), Metrics(registry)
-        )
+        metrics = Metrics(registry)
+        machine = _machine(settings, catalogue, models, vitals, metrics)
+        worker = Worker(settings, catalogue, models, machine, metrics)
         starting = _background(stack, worker.start(store, stack))
         await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
@@ -81,7 +92,9 @@ async def run_worker(settings: Settings, catalogue: Catalogue, models: list[str]
     log.info("worker.ended")
 
 
-def _machine(settings: Settings, catalogue: Catalogue, models: list[str], vitals: Vitals) -> Machine:
+def _machine(
+    settings: Settings, catalogue: Catalogue, models: list[str], vitals: Vitals, metrics: Metrics
+) -> Machine:
     """Return this machine."""
     clock, worker_id = SystemClock(), secrets.token_hex(16)
 
@@ -101,8 +114,11 @@ def _machine(settings: Settings, catalogue: Catalogue, models: list[str], vitals
         _background(stack, watch_engine(vitals, clock, thread.ident, thread.give_up))
         if null:
             return ThreadedHost(make_null(settings.null_step_s), thread, vitals), device
-        find_weights(models, catalogue)
-        engine = await thread.call(lambda: make_diffusers(catalogue, device))
+        fitting = serveable(models, catalogue, device.memory_mib, named=bool(settings.models))
+        find_weights(fitting, catalogue)
+        root, arrivals = weights_root(settings.weights_dir), Arrivals(vitals, metrics)
+        here = await asyncio.to_thread(at_hand, fitting, catalogue.models, root, Hub(), arrivals.tell)
+        engine = await thread.call(lambda: make_diffusers(here, device))
         return ThreadedHost(engine, thread, vitals), device
 
     return Machine(
@@ -139,6 +155,7 @@ class Worker:
         settings, machine, vitals = self._settings, self._machine, self._machine.vitals
         host, device = await machine.open_engine(stack)
         memory_mib = device.memory_mib
+        self._models = serveable(self._models, self._catalogue, memory_mib, named=bool(settings.models))
         self._metrics.device_memory_mib.set(memory_mib)
         self._metrics.ready.set_function(vitals.ready)
         await warm_up(host, self._models, self._catalogue, device)

@@ -40,6 +40,12 @@ class Metrics:
         self.device_memory_mib = Gauge(
             "picshapes_worker_device_memory_mib", "Device memory that the pod's label declares.", registry=registry
         )
+        self.weights_arrived = Gauge(
+            "picshapes_worker_weights_arrived_ratio",
+            "Share of a model's weights that has arrived from the hub since the start.",
+            ["model"],
+            registry=registry,
+        )
         self._shown: frozenset[str] | None = None
         self._loaded = Gauge(
             "picshapes_worker_model_loaded",

@@ -53,6 +53,11 @@ class Settings(BaseSettings):
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="Where models run; `auto` takes a GPU if it can."
     )
+    weights_dir: Path | None = Field(
+        None,
+        description="Folder with models of a hub, or to be filled with them; by default `HF_HUB_CACHE`, "
+        "else `~/.cache/picshapes/weights`.",
+    )
     load_budget_s: Annotated[float, Field(gt=0)] = Field(
         1800, description="Seconds after which loading a model counts as hung: the Lease runs out, liveness fails."
     )

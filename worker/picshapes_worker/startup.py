@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from picshapes_crds.catalogue import Catalogue
+from picshapes_crds.catalogue import MIB_PER_GIB, Catalogue
 from picshapes_crds.cluster import PODS, Cluster, NotFoundError
 from picshapes_crds.names import model_label, weights_label
 from picshapes_crds.workers import WorkerPod, read_pod, worker_labels
@@ -38,13 +38,32 @@ def chosen_models(wanted: Sequence[str], catalogue: Catalogue) -> list[str]:
     return list(wanted or catalogue.models)
 
 
+def serveable(models: Sequence[str], catalogue: Catalogue, memory_mib: int, *, named: bool) -> list[str]:
+    """Return the models of which at least the smallest picture fits the device.
+
+    Raises `StartupError` when none does, or one that was `named` in the settings does not.
+    """
+    needs = {model: catalogue.models[model].need_mib(1, 1, negative=False) for model in models}
+    too_large = [model for model in models if needs[model] > memory_mib]
+    if too_large and (named or len(too_large) == len(models)):
+        wants = ", ".join(f"{model} needs at least {needs[model] / MIB_PER_GIB:.1f} GiB" for model in too_large)
+        raise StartupError(
+            f"the device has {memory_mib / MIB_PER_GIB:.1f} GiB of memory, but {wants}: "
+            "use a larger card, or name other models in PICSHAPES_MODELS"
+        )
+    for model in too_large:
+        log.warning("model.too_large", model=model, need_mib=needs[model], memory_mib=memory_mib)
+    return [model for model in models if model not in too_large]
+
+
 def find_weights(models: Sequence[str], catalogue: Catalogue) -> None:
     """Check, before torch is imported, that all weights are there; raises `ModelUnavailableError`.
 
     Models that don't fit beside the first are loaded only when a job asks for them, but promised now.
     """
     for model in models:
-        locate(model, catalogue.models[model].weights)
+        if catalogue.models[model].weights.repo is None:
+            locate(model, catalogue.models[model].weights)
 
 
 async def warm_up(host: EngineHost, models: Sequence[str], catalogue: Catalogue, device: Device) -> None:

@@ -37,6 +37,8 @@ class Vitals:
         """Seconds since the watch of claims last heard from the API server; set once there is one."""
         self.warm = False
         """The models are loaded and have run once."""
+        self.loading = ""
+        """What is being loaded, and how much of it has arrived."""
         self.leased = False
         """The Lease names this process."""
         self.labelled = False
@@ -95,7 +97,7 @@ class Vitals:
     def lacking(self) -> str:
         """Return what keeps the worker from being ready, for people; empty when nothing does."""
         states = {
-            "models are loading": not self.warm,
+            f"models are loading{self.loading and ': '}{self.loading}": not self.warm,
             "the pod is not labelled yet": not self.labelled,
             "the Lease is not held yet": not self.leased,
             "the watch of claims is silent": not self.watch_well(),

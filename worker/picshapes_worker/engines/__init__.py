@@ -1,6 +1,8 @@
 """Engines, made by name. Only the chosen one's module is imported: torch takes seconds."""
 
-from picshapes_crds.catalogue import Catalogue
+from collections.abc import Mapping
+
+from picshapes_crds.catalogue import Model
 from picshapes_worker.device import Device
 from picshapes_worker.engine import Engine
 
@@ -12,8 +14,8 @@ def make_null(step_s: float) -> Engine:
     return NullEngine(step_s)
 
 
-def make_diffusers(catalogue: Catalogue, device: Device) -> Engine:
+def make_diffusers(models: Mapping[str, Model], device: Device) -> Engine:
     """Return the real engine; takes seconds. Raises `DeviceUnavailableError` when it can't use the device."""
     from picshapes_worker.engines.diffusers import DiffusersEngine  # noqa: PLC0415 - as above
 
-    return DiffusersEngine(catalogue.models, device)
+    return DiffusersEngine(models, device)
