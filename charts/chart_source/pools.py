@@ -48,9 +48,11 @@ class Weights(Section):
     storage_class: str = Field(
         "", description="StorageClass of an ephemeral volume; empty: an emptyDir on the node's disk."
     )
-    claim_name: str = Field("", description="The claim, with `existingClaim`; it is mounted read-only.")
+    claim_name: str = Field("", description="The claim, with `existingClaim`; mounted read-only.")
     image: str = Field("", description="The image, with `image`; a cluster with image volumes is needed.")
-    mount_path: str = Field("/weights", description="Where the volume is mounted; the hub's cache lies there.")
+    mount_path: str = Field(
+        "/weights", description="Where the volume is mounted: as `picshapes weights pull` fills it."
+    )
     hf_token_secret: str = Field("", description="Secret with the key `token`, for gated models of the hub.")
     hf_endpoint: str = Field("", description="A mirror of the hub.")
 

@@ -1,6 +1,7 @@
 """The rendered manifests on a real API server: valid to the last field, and pods are let in as restricted."""
 
 import json
+import re
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,3 +69,14 @@ def test_every_pod_is_let_into_a_namespace_of_the_restricted_profile(
 def test_a_pod_that_is_not_restricted_is_refused(kubectl: Kubectl, restricted: str) -> None:
     refusal = kubectl.refused("run", "bad", "--image=bad", "-n", restricted, "--dry-run=server")
     assert 'violates PodSecurity "restricted' in refusal
+
+
+def test_the_job_that_fills_a_volume_with_weights_is_let_in_as_the_page_shows_it(
+    kubectl: Kubectl, restricted: str
+) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "platform.md").read_text()
+    blocks = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)]
+    (job,) = [block for block in blocks if block.get("kind") == "Job"]
+    job["metadata"]["namespace"] = restricted
+    said = kubectl.call(*APPLY, "-n", restricted, "-f", "-", stdin=json.dumps(job))
+    assert (said.returncode, said.stderr) == (0, "")
