@@ -113,6 +113,9 @@ class Result(Part):
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] = Field(description="SHA-256 of the file.")
     bytes: Annotated[int, Field(ge=0)] = Field(description="Size of the file in bytes.")
     content_type: Annotated[str, Field(max_length=64)] = Field(description="Media type of the file.")
+    device: Annotated[str, Field(max_length=128)] | None = Field(
+        None, description="Device that made it: there the same seed gives the same picture again."
+    )
 
 
 class Timings(Part):

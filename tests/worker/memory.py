@@ -246,5 +246,6 @@ def make_context(
         metrics=Metrics(CollectorRegistry()),
         models_loaded=lambda _: None,
         memory=MemoryLimits(limits.update if limits is not None else lambda _: None),
+        device="NVIDIA Test 1",
         public_url="https://pictures.example",
     )

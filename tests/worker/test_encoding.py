@@ -18,7 +18,7 @@ DEMO = Catalogue.load("demo").models["flux-schnell"]
 
 
 def test_a_description_says_what_made_the_picture_and_marks_the_demo() -> None:
-    assert describe(REQUEST, DEMO, "demo") == {
+    assert describe(REQUEST, DEMO, "demo", "NVIDIA Test 1") == {
         "Software": "PicShapes 0.1.0",
         "Description": "ein roter Kreis ⭕ 赤い丸",
         "negative_prompt": "blau",
@@ -26,16 +26,18 @@ def test_a_description_says_what_made_the_picture_and_marks_the_demo() -> None:
         "weights": DEMO.weights.revision_id,
         "seed": "9007199254740991",
         "steps": "4",
+        "size": "30x20",
+        "device": "NVIDIA Test 1",
         "Comment": "Made with PicShapes' demo weights: tiny models that draw simple shapes.",
     }
 
 
 def test_pictures_of_real_weights_carry_no_comment() -> None:
-    assert "Comment" not in describe(REQUEST, DEMO, "real")
+    assert "Comment" not in describe(REQUEST, DEMO, "real", "NVIDIA Test 1")
 
 
 def test_png_carries_the_description_as_text_and_every_pixel_as_it_was() -> None:
-    told = describe(REQUEST, DEMO, "demo")
+    told = describe(REQUEST, DEMO, "demo", "NVIDIA Test 1")
     with Image.open(io.BytesIO(RED.encode(OutputFormat.PNG, told))) as file:
         assert (file.format, file.size) == ("PNG", (30, 20))
         assert file.getpixel((0, 0)) == (255, 0, 0)
@@ -44,7 +46,7 @@ def test_png_carries_the_description_as_text_and_every_pixel_as_it_was() -> None
 
 @pytest.mark.parametrize("output_format", [OutputFormat.JPEG, OutputFormat.WEBP])
 def test_jpeg_and_webp_carry_the_description_as_exif(output_format: OutputFormat) -> None:
-    told = describe(REQUEST, DEMO, "demo")
+    told = describe(REQUEST, DEMO, "demo", "NVIDIA Test 1")
     with Image.open(io.BytesIO(RED.encode(output_format, told))) as file:
         assert (file.format, file.size) == (output_format.value.upper(), (30, 20))
         exif = file.getexif()

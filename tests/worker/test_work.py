@@ -24,6 +24,7 @@ async def test_a_quick_job_takes_one_write(desk: Desk, tmp_path: Path) -> None:
     assert patch["/status/startedAt"] == "2026-01-01T12:00:00.000Z"
     assert patch["/status/resultURL"] == f"https://pictures.example/results/{A}.png"
     assert patch["/status/result"]["key"] == f"{A}/1.png"
+    assert patch["/status/result"]["device"] == "NVIDIA Test 1"
     assert (tmp_path / A / "1.png").read_bytes() == GREY_PIXEL[OutputFormat.PNG]
 
 

@@ -28,6 +28,8 @@ class WorkerContext:
     models_loaded: Callable[[frozenset[str]], None]
     """Told the models in device memory whenever they may have changed."""
     memory: MemoryLimits
+    device: str
+    """Name of the device, as pictures and statuses tell it."""
     public_url: str | None
 
     async def patch_status(self, job_name: str, operations: list[Json]) -> None:

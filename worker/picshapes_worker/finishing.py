@@ -26,6 +26,9 @@ from picshapes_worker.terminal import Ending, TerminalWrite, end_job
 STORAGE_PATIENCE_S: Final = 60.0
 """How long a store may fail before the job does."""
 
+MAX_DEVICE: Final = 128
+"""What the resource's schema takes of a device's name, in characters."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -70,7 +73,7 @@ class FinishingStage:
         context, clock = self._context, self._context.clock
         begun = clock.monotonic()
         model = context.catalogue.models[rendered.request.model]
-        metadata = describe(rendered.request, model, context.catalogue.profile)
+        metadata = describe(rendered.request, model, context.catalogue.profile, context.device)
         try:
             content = await context.host.encode(rendered.picture, self._format, metadata)
         except Exception:
@@ -85,6 +88,7 @@ class FinishingStage:
             sha256=hashlib.sha256(content).hexdigest(),
             bytes=len(content),
             content_type=content_type,
+            device=context.device[:MAX_DEVICE],
         )
         stage = self._context.metrics.stage
         stage["load"].observe(rendered.load_s)

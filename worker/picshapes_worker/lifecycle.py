@@ -181,6 +181,7 @@ class Worker:
             metrics=self._metrics,
             models_loaded=models_loaded,
             memory=MemoryLimits(lease.memory_limits),
+            device=device.name,
             public_url=settings.public_url,
         )
         work, watching = await self._watch(context, stack)

@@ -95,14 +95,14 @@ async def _bench_model(
     await worker.round(asked, 1)
     peak = peak_mib()
     began = time.perf_counter()
-    bare = BarePipeline(entry, asked, device.kind)
+    bare = await worker.aside(lambda: BarePipeline(entry, asked, device.kind))
     bare_loaded_s = time.perf_counter() - began
-    bare_first_s = bare.round(folder, 1)
-    teraflops = bare.teraflops()
+    bare_first_s = await worker.aside(lambda: bare.round(folder, 1))
+    teraflops = await worker.aside(bare.teraflops)
     rounds: list[Round] = []
     bare_rounds_s: list[float] = []
     for number in range(options.rounds):  # by turns: what else the machine does meets both
-        bare_rounds_s.append(bare.round(folder, options.pictures))
+        bare_rounds_s.append(await worker.aside(lambda: bare.round(folder, options.pictures)))
         rounds.append(await worker.round(asked, options.pictures))
         tell(
             f"{model}, round {number + 1} of {options.rounds}: "

@@ -6,10 +6,11 @@ Two jobs are held at a time, one of which runs, as the operator gives them: the 
 import asyncio
 import random
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count, pairwise
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from prometheus_client import CollectorRegistry
 
@@ -29,6 +30,8 @@ from picshapes_worker.metrics import Metrics
 from picshapes_worker.store import PictureStore
 from picshapes_worker.vitals import Budgets, Vitals
 from picshapes_worker.work import Work
+
+Answer = TypeVar("Answer")
 
 ROUND_TIMEOUT_S: Final = 3600.0
 
@@ -90,6 +93,10 @@ class BenchedWorker:
         self._thread = CallThread("engine")
         self._numbers = count()
 
+    async def aside(self, function: Callable[[], Answer]) -> Answer:
+        """Run something else in the engine's own thread, on the same terms as the engine."""
+        return await self._thread.call(function)
+
     def close(self) -> None:
         """Let the engine's thread end."""
         self._thread.close()
@@ -140,5 +147,6 @@ class BenchedWorker:
             metrics=Metrics(CollectorRegistry()),
             models_loaded=lambda _: None,
             memory=MemoryLimits(lambda _: None),
+            device=self._device.name,
             public_url=None,
         )
