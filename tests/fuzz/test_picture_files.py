@@ -34,7 +34,7 @@ LONGEST: Final = {
 
 def file_of(prompt: str, output_format: OutputFormat) -> bytes:
     request = Request("flux-schnell", prompt, prompt, 8, 8, steps=4, seed=1)
-    return GREY.encode(output_format, describe(request, MODEL, "demo"))
+    return GREY.encode(output_format, describe(request, MODEL, "demo", "a device"))
 
 
 def comment_of(content: bytes) -> dict[str, str]:
