@@ -11,6 +11,11 @@ KEPT = {
     "persistentvolumeclaims/picshapes-api",
     "persistentvolumeclaims/picshapes-store",
     "secrets/picshapes-admin",
+    *(
+        f"validatingadmissionpolic{kind}.admissionregistration.k8s.io/{name}.picshapes.io"
+        for kind in ("ies", "ybindings")
+        for name in ("owner", "labels", "holder")
+    ),
 }
 PASSING = ("events", "endpointslices", "leases", "pods", "replicasets", "persistentvolumes", "bindings")
 
