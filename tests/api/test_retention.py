@@ -157,3 +157,26 @@ async def test_old_jobs_are_read_in_pages(api: RunningApi, http: httpx.AsyncClie
     first = await store.closed_before(2**60, None, 2)
     assert [job.id for job in first + await store.closed_before(2**60, first[-1], 2)] == made
     assert await store.closed_before(first[0].closed_at_ms - 1, None, 2) == []
+
+
+async def test_after_a_day_pictures_of_lost_attempts_are_removed_and_the_accepted_one_is_not(
+    api: RunningApi, http: httpx.AsyncClient, clock: ShiftedClock
+) -> None:
+    caller = await api.user()
+    done, failed = [(await submit(http, caller))["id"] for _ in range(2)]
+    await complete(api, done, done, b"picture")
+    await fail(api, failed, Reason.INTERNAL_ERROR)
+    await settled(api, done, failed)
+    unknown = "00000000-0000-4000-8000-000000000009"
+    lost = [api.storage / done / "7.png", api.storage / failed / "1.png"]
+    kept = [api.storage / unknown / "1.png"]
+    for file in (*lost, *kept):
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(b"orphan")
+    await api.api.sweeper.step()
+    assert all(file.exists() for file in lost)  # within the grace
+    clock.days = 1
+    await api.api.sweeper.step()
+    assert [file.exists() for file in (*lost, *kept)] == [False, False, True]
+    shown = await poll(http, done, "completed")
+    assert (await http.get(shown["result_url"])).content == b"picture"

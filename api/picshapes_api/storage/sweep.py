@@ -1,9 +1,10 @@
 """Verbs over rows that have outlived their time. Each call does a bounded piece."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from picshapes_api.core.orphans import Closed
 from picshapes_api.storage.database import Database, Session
 
 
@@ -21,6 +22,7 @@ OLD_JOBS: Final = (
     " WHERE closed_at_ms <= $1 AND (closed_at_ms, created_at_ms) > ($2, $3)"
     " ORDER BY closed_at_ms, created_at_ms LIMIT $4"
 )
+CLOSED_JOB: Final = "SELECT status, attempt, closed_at_ms FROM jobs WHERE id = $1 AND closed_at_ms IS NOT NULL"
 
 
 class SweepStore:
@@ -39,6 +41,15 @@ class SweepStore:
             limit,
         )
         return [OldJob(str(row["id"]), row["closed_at_ms"], row["created_at_ms"]) for row in rows]
+
+    async def closed(self, job_ids: Iterable[str]) -> dict[str, Closed]:
+        """Return how these jobs ended; those that are open, or unknown, are left out."""
+        found = {}
+        for job_id in job_ids:
+            for row in await self._database.fetch(CLOSED_JOB, job_id):
+                accepted = row["attempt"] if row["status"] == "completed" else None
+                found[job_id] = Closed(accepted, row["closed_at_ms"])
+        return found
 
     async def remove_jobs(self, job_ids: Sequence[str]) -> int:
         """Remove jobs that have ended; their entries stay in the ledger."""
