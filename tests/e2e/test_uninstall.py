@@ -1,7 +1,10 @@
 """Uninstalling leaves in the cluster what the notes say, and nothing else."""
 
+from pathlib import Path
+
 import pytest
 from tests.e2e.cluster import Cluster
+from tests.e2e.conftest import null_pool, values_file
 from tests.e2e.release import installed
 
 pytestmark = pytest.mark.timeout(1800)
@@ -34,17 +37,11 @@ def objects(cluster: Cluster) -> set[str]:
     return found
 
 
-def test_uninstalling_leaves_the_claims_the_admins_secret_and_the_definition(cluster: Cluster) -> None:
+def test_uninstalling_leaves_the_claims_the_admins_secret_and_the_definition(
+    cluster: Cluster, tmp_path: Path
+) -> None:
     before = objects(cluster)
-    with installed(
-        cluster,
-        "--set",
-        "workerPools=null",
-        "--set",
-        "workerPools[0].name=demo",
-        "--set",
-        "workerPools[0].engine=null",
-    ):
+    with installed(cluster, "-f", values_file(tmp_path, {"workerPools": null_pool(1)})):
         pass
     left = objects(cluster) - before
     assert left <= KEPT, left - KEPT
