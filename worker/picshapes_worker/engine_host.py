@@ -63,6 +63,9 @@ class ThreadedHost:
 
     async def load(self, model: str) -> None:
         """Bring a model into device memory."""
+        if model in self._engine.loaded():
+            self._engine.load(model)  # says only that it is in use: a way to the thread and back would cost more
+            return
 
         def load() -> None:
             with self._vitals.engine_loading():

@@ -51,10 +51,11 @@ class Asked:
 
 @dataclass(frozen=True)
 class Round:
-    """How long a round took, from its first job's claim to its last one's end, and the engine's gaps within it."""
+    """What a round took, from its first job's claim to its last one's end, in seconds; and the engine's gaps."""
 
     pictures: int
     seconds: float
+    processor_s: float
     gaps_s: tuple[float, ...]
 
 
@@ -119,19 +120,19 @@ class BenchedWorker:
 
         work = Work(assignment, self._context(timed, PaperServer(ended)))
         assignment.observe(Listed([]))
-        began = time.perf_counter()
+        began, processor_began = time.perf_counter(), time.process_time()
         running = asyncio.create_task(work.run())
         for _ in range(min(PLACES, pictures)):
             give()
         async with asyncio.timeout(ROUND_TIMEOUT_S):
             await all_ended.wait()
-        seconds = time.perf_counter() - began
+        seconds, processor_s = time.perf_counter() - began, time.process_time() - processor_began
         work.drain()
         await running
         if set(ends) != {"Completed"}:
             raise JobFailedError(f"jobs ended {', '.join(sorted(set(ends)))}; the log says why")
         gaps = tuple(after[0] - before[1] for before, after in pairwise(timed.spans))
-        return Round(pictures, seconds, gaps)
+        return Round(pictures, seconds, processor_s, gaps)
 
     def _context(self, engine: Engine, server: PaperServer) -> WorkerContext:
         clock = SystemClock()
