@@ -30,7 +30,9 @@ def installed(cluster: Cluster, *options: str | Path) -> Iterator[Cluster]:
 def state(cluster: Cluster) -> str:
     """Say what the namespace's pods are doing, for a failure's message."""
     pods = cluster.kubectl("get", "pods", "-o", "wide")
-    logs = cluster.kubectl("logs", "-l", f"app.kubernetes.io/instance={RELEASE}", "--all-containers", "--tail=30")
+    logs = cluster.kubectl(
+        "logs", "-l", f"app.kubernetes.io/instance={RELEASE}", "--all-containers", "--tail=30", "--ignore-errors"
+    )
     return f"{pods}\n{cluster.kubectl('get', 'events', '--sort-by=.lastTimestamp')}\n{logs}"
 
 
