@@ -134,7 +134,7 @@ async def http(api: RunningApi) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-async def eventually(read: Callable[[], Any], holds: Callable[[Any], bool], within_s: float = 20) -> Any:
+async def eventually(read: Callable[[], Any], holds: Callable[[Any], bool], within_s: float = 90) -> Any:
     """Read until it holds, as a polling client does, and return what was read; fail with the last reading."""
     last: Any = None
     async with AsyncExitStack():

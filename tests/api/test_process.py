@@ -54,7 +54,7 @@ async def process(environment: dict[str, str]) -> AsyncIterator[asyncio.subproce
 async def listening(started: asyncio.subprocess.Process) -> str:
     """Read the log until it says where the API listens."""
     assert started.stderr is not None
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while line := await started.stderr.readline():
             entry = json.loads(line)
             if entry["event"] == "api.listening":
@@ -64,7 +64,7 @@ async def listening(started: asyncio.subprocess.Process) -> str:
 
 async def refusal(environment: dict[str, str]) -> tuple[int | None, str]:
     """Start a process that can't start, and return its status and what it said last."""
-    async with process(environment) as started, asyncio.timeout(60):
+    async with process(environment) as started, asyncio.timeout(120):
         _, errors = await started.communicate()
         return started.returncode, errors.decode().splitlines()[-1]
 
@@ -80,7 +80,7 @@ async def test_sigterm_ends_the_one_process_with_status_0(environment: dict[str,
             )
             assert made.status_code == 201
             started.send_signal(signal.SIGTERM)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(120):
                 assert await started.wait() == 0
 
 
@@ -90,7 +90,7 @@ async def test_a_process_that_waits_for_its_database_ends_on_a_signal(
     away = environment | {"DATABASE_URL": f"postgres://nobody@127.0.0.1:{free_port()}/none"}
     async with process(away) as started:
         assert started.stderr is not None
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while b"retry" not in await started.stderr.readline():
                 assert not started.stderr.at_eof()
             started.send_signal(signal.SIGTERM)
