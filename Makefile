@@ -77,4 +77,4 @@ images: ## Build the chart's images with BUILDER (docker, buildah) as REGISTRY/p
 	@$(BUILDER) images | grep -E 'REPOSITORY|$(REGISTRY)/picshapes-'
 
 clean: ## Remove the environment and caches of the checkout
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .pytest-kind .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
