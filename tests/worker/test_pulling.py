@@ -1,5 +1,6 @@
 """Weights come from a hub, whole or with a sentence that says what to do."""
 
+import errno
 import hashlib
 import shutil
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ import pytest
 from tests.worker.small_hub import FILES, REPO, REVISION, SmallHub
 
 from picshapes_crds.catalogue import Weights
-from picshapes_worker.checksums import verify
+from picshapes_worker.checksums import NoChecksumsError, verify
 from picshapes_worker.hub import Hub, HubFetchError
 from picshapes_worker.pulling import Arrived, is_whole, pull
 
@@ -132,3 +133,17 @@ def test_a_folder_that_cannot_be_written_is_named(server: SmallHub, tmp_path: Pa
     (tmp_path / "small").write_text("a file where the folder should be")
     with pytest.raises(HubFetchError, match=r"can't write to .*small/0123456789ab: .*; mount a writable volume"):
         pulled(server, tmp_path)
+
+
+def test_a_disk_that_fills_up_meanwhile_is_told_as_such(server: SmallHub) -> None:
+    full = OSError(errno.ENOSPC, "No space left on device")
+    told = str(Hub(server.url)._explained(full, REPO, REVISION))
+
+    assert told == f"the disk is full before all of {server.url}/{REPO} has arrived: give it more room"
+
+
+@pytest.mark.parametrize("name", ["../outside", "/etc/passwd"])
+def test_a_list_of_checksums_reaches_no_file_outside_of_its_folder(tmp_path: Path, name: str) -> None:
+    (tmp_path / "SHA256SUMS").write_text(f"{'0' * 64}  {name}\n")
+    with pytest.raises(NoChecksumsError, match="lists no files of its own folder"):
+        verify(tmp_path)

@@ -117,8 +117,9 @@ def _machine(
         fitting = serveable(models, catalogue, device.memory_mib, named=bool(settings.models))
         find_weights(fitting, catalogue)
         root, arrivals = weights_root(settings.weights_dir), Arrivals(vitals, metrics)
-        here = await asyncio.to_thread(at_hand, fitting, catalogue.models, root, Hub(), arrivals.tell)
-        engine = await thread.call(lambda: make_diffusers(here, device))
+        # In the engine's thread, which nobody waits for when the process is told to end.
+        here = await thread.call(lambda: at_hand(fitting, catalogue.models, root, Hub(), arrivals.tell))
+        engine = await thread.call(lambda: make_diffusers(here, device, compiles=settings.compile))
         return ThreadedHost(engine, thread, vitals), device
 
     return Machine(

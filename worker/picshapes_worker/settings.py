@@ -53,6 +53,11 @@ class Settings(BaseSettings):
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="Where models run; `auto` takes a GPU if it can."
     )
+    compile: bool = Field(
+        True,  # noqa: FBT003 - the default
+        description="Compile models on a GPU, once: the result is kept in `TORCHINDUCTOR_CACHE_DIR`, by default "
+        "`~/.cache/picshapes/compiled`.",
+    )
     weights_dir: Path | None = Field(
         None,
         description="Folder with models of a hub, or to be filled with them; by default `HF_HUB_CACHE`, "

@@ -14,8 +14,8 @@ def make_null(step_s: float) -> Engine:
     return NullEngine(step_s)
 
 
-def make_diffusers(models: Mapping[str, Model], device: Device) -> Engine:
+def make_diffusers(models: Mapping[str, Model], device: Device, *, compiles: bool) -> Engine:
     """Return the real engine; takes seconds. Raises `DeviceUnavailableError` when it can't use the device."""
     from picshapes_worker.engines.diffusers import DiffusersEngine  # noqa: PLC0415 - as above
 
-    return DiffusersEngine(models, device)
+    return DiffusersEngine(models, device, compiles=compiles)
