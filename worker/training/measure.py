@@ -19,7 +19,9 @@ _LEAST_AREA: Final = 0.3
 """Of the area that a shape should cover: less is a speck of the colour, not the shape."""
 _CALM_COLOURS: Final = 4
 _CALM_SHARE: Final = 0.9
-_TEMPLATE_PX: Final = 200.0
+_TEMPLATE_PX: Final = 160
+_AREA_EDGE_PX: Final = 64.0
+"""Outlines are compared at the area of a square of this edge; the star, the widest, then reaches 56 px out."""
 _LEVEL_BITS: Final = 3
 
 
@@ -79,33 +81,36 @@ def largest_part(labels: NDArray[np.uint8], colour: str) -> Any | None:
 
 
 def nearest_kind(contour: Any) -> str:
-    """Name the kind of shape whose outline is nearest: by OpenCV's moments, which forgive size and place."""
-    distances = {kind: _distance(contour, _template(kind)) for kind in KINDS}
-    return min(distances, key=lambda kind: distances[kind])
+    """Name the kind of shape whose outline covers a contour best, brought to one centre and one area.
+
+    By intersection over union. Hu's moments (OpenCV's `matchShapes`) take a true heart whose edge is a little
+    soft for a circle: of symmetric shapes the higher moments are near zero, and their logarithms are chance.
+    """
+    seen = _normalized(contour)
+    return max(KINDS, key=lambda kind: _overlap(seen, _template(kind)))
 
 
-def _distance(contour: Any, template: Any) -> float:
-    """Add to the moments how full the convex hull is: circle and square differ little in moments alone."""
-    by_moments = cv2.matchShapes(contour, template, cv2.CONTOURS_MATCH_I2, 0.0)
-    return (
-        float(by_moments) + abs(_fill(contour) - _fill(template)) + abs(_box_fill(contour) - _box_fill(template))
-    )
+def _normalized(contour: Any) -> NDArray[np.bool_]:
+    """Fill a contour, moved to the middle of a square and brought to a fixed area."""
+    corners = np.asarray(contour, np.float64).reshape(-1, 2)
+    moments = cv2.moments(corners.astype(np.float32)[:, None, :])
+    if moments["m00"] <= 0:
+        return np.zeros((_TEMPLATE_PX, _TEMPLATE_PX), np.bool_)
+    centre = np.array([moments["m10"], moments["m01"]]) / moments["m00"]
+    scale = _AREA_EDGE_PX / sqrt(moments["m00"])
+    placed = np.round((corners - centre) * scale + _TEMPLATE_PX / 2).astype(np.int32)
+    filled: NDArray[np.uint8] = np.zeros((_TEMPLATE_PX, _TEMPLATE_PX), np.uint8)
+    cv2.fillPoly(filled, [placed], 1)
+    return filled.astype(np.bool_)
 
 
-def _fill(contour: Any) -> float:
-    hull = cv2.contourArea(cv2.convexHull(contour))
-    return float(cv2.contourArea(contour) / hull) if hull > 0 else 0.0
-
-
-def _box_fill(contour: Any) -> float:
-    _, _, width, height = cv2.boundingRect(contour)
-    return float(cv2.contourArea(contour) / (width * height))
+def _overlap(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
+    return float((one & other).sum() / (one | other).sum())
 
 
 @cache
-def _template(kind: str) -> Any:
-    corners = (unit_outline(kind) + 1.5) * _TEMPLATE_PX
-    return np.round(corners).astype(np.int32)[:, None, :]
+def _template(kind: str) -> NDArray[np.bool_]:
+    return _normalized(unit_outline(kind) * _TEMPLATE_PX)
 
 
 def _is_in_place(contour: Any | None, shape: Shape, width: int, height: int) -> bool:
