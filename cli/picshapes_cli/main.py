@@ -141,10 +141,6 @@ def explain_command(
         typer.echo(line)
 
 
-DEMO_SIDE_PX: Final = 512
-"""Where the demo weights draw outlines best."""
-
-
 @app.command()
 def demo(
     prompt: Prompt = "a blue star on a yellow background",
@@ -158,7 +154,7 @@ def demo(
     async def main(options: UpOptions, binaries: Binaries | None) -> None:
         async with running(options, binaries, console.print) as state:
             access = Access(state.api_url, state.keys.user)
-            request = _request(prompt=prompt, model=model, seed=seed, width=DEMO_SIDE_PX, height=DEMO_SIDE_PX)
+            request = _request(prompt=prompt, model=model, seed=seed)
             job = await asyncio.to_thread(generate, access, request, out, console, JOB_TIMEOUT_S)
             _tell_picture(job, out)
 

@@ -45,14 +45,16 @@ def test_a_prompt_posted_becomes_a_png_of_exactly_the_size_asked_for(studio: Sta
     assert job["created_at"] <= job["started_at"] <= job["completed_at"]
     assert "error_msg" not in job
     with studio.api() as api:
-        result = api.get(f"/api/v1/jobs/{job['id']}/result")
-        assert (result.status_code, result.json()) == (200, {"result_url": job["result_url"]})
+        answer = api.get(f"/api/v1/jobs/{job['id']}/result")
+        assert (answer.status_code, answer.json()) == (200, {"result_url": job["result_url"]})
         picture = api.get(job["result_url"])
     assert (picture.status_code, picture.headers["Content-Type"]) == (200, "image/png")
     assert size(picture.content) == ("PNG", (200, 136))
     sha256 = hashlib.sha256(picture.content).hexdigest()
     assert picture.headers["ETag"] == f'"{sha256}"'
-    assert resource["result"] == {
+    result = resource["result"]
+    assert result.pop("device")
+    assert result == {
         "key": f"{job['id']}/1.png",
         "sha256": sha256,
         "bytes": len(picture.content),
@@ -109,7 +111,7 @@ def test_a_running_pipeline_stops_when_the_job_is_cancelled(studio: Stack) -> No
     assert studio.until_job(studio.kubectl.read("gj", "long")["metadata"]["uid"], "failed")["error_msg"]
 
 
-def test_demo_draws_512_by_512_pixels_and_leaves_nothing_but_the_picture(tmp_path: Path) -> None:
+def test_demo_draws_1024_by_1024_pixels_and_leaves_nothing_but_the_picture(tmp_path: Path) -> None:
     temporary = tmp_path / "tmp"
     temporary.mkdir()
     folder = tmp_path / "cwd"
@@ -121,7 +123,7 @@ def test_demo_draws_512_by_512_pixels_and_leaves_nothing_but_the_picture(tmp_pat
     )
 
     assert done.returncode == 0, done.stderr
-    assert re.search(rf"512 by 512 px, z-image-turbo, seed \d+: {folder / 'circle.png'}", done.stderr)
+    assert re.search(rf"1024 by 1024 px, z-image-turbo, seed \d+: {folder / 'circle.png'}", done.stderr)
     assert [path.name for path in folder.iterdir()] == ["circle.png"]
-    assert size((folder / "circle.png").read_bytes()) == ("PNG", (512, 512))
+    assert size((folder / "circle.png").read_bytes()) == ("PNG", (1024, 1024))
     assert list(temporary.iterdir()) == []
