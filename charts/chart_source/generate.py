@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from chart_source.documents import readme, schema_json, values_yaml
+from picshapes_crds.generated_files import write_or_check
 
 CHART: Final = Path(__file__).parent.parent / "picshapes"
 
@@ -24,18 +25,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="write nothing, fail when a file isn't current")
     parser.add_argument("directory", nargs="?", type=Path, default=CHART)
     options = parser.parse_args(arguments)
-    stale = []
-    for name, text in documents().items():
-        path = options.directory / name
-        if path.exists() and path.read_text(encoding="utf-8") == text:
-            continue
-        stale.append(name)
-        if not options.check:
-            path.write_text(text, encoding="utf-8")
-    if stale and options.check:
-        sys.stderr.write(f"not current: {', '.join(stale)}; run `make chart`\n")
-        return 1
-    return 0
+    texts = {options.directory / name: text for name, text in documents().items()}
+    return write_or_check(texts, "make chart", check=options.check)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -137,11 +137,10 @@ async def http(api: RunningApi) -> AsyncIterator[httpx.AsyncClient]:
 async def eventually(read: Callable[[], Any], holds: Callable[[Any], bool], within_s: float = 90) -> Any:
     """Read until it holds, as a polling client does, and return what was read; fail with the last reading."""
     last: Any = None
-    async with AsyncExitStack():
-        deadline = asyncio.get_running_loop().time() + within_s
-        while asyncio.get_running_loop().time() < deadline:
-            last = await read()
-            if holds(last):
-                return last
-            await asyncio.sleep(0.05)
+    deadline = asyncio.get_running_loop().time() + within_s
+    while asyncio.get_running_loop().time() < deadline:
+        last = await read()
+        if holds(last):
+            return last
+        await asyncio.sleep(0.05)
     raise AssertionError(f"did not come to hold within {within_s} s; last: {last!r}")

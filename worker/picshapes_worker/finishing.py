@@ -76,7 +76,7 @@ class FinishingStage:
         metadata = describe(rendered.request, model, context.catalogue.profile, context.device)
         try:
             content = await context.host.encode(rendered.picture, self._format, metadata)
-        except Exception:
+        except Exception:  # whatever a codec raises ends this job, told by its status, and no other
             log.exception("job.encoding_failed", job=self._claim.job.metadata.name)
             return INTERNAL_ERROR
         encoded = clock.monotonic()

@@ -96,7 +96,7 @@ class InferenceStage:
         except EngineBrokenError as error:
             log.error("engine.broken", job=self._claim.job.metadata.name, code=error.code, error=str(error))  # noqa: TRY400 - as above
             outcome, broken = Stop.BROKEN, error
-        except Exception:
+        except Exception:  # whatever else the libraries raise ends this job, told by its status, and no other
             log.exception("job.internal_error", job=self._claim.job.metadata.name)
             outcome = INTERNAL_ERROR
         return Inference(outcome, self._reporter, broken)

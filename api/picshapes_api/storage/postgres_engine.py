@@ -4,6 +4,7 @@ The stock engine waits for a free connection without a bound, and keeps for ever
 transaction could not begin: a few bad seconds of the network would take all connections away.
 """
 
+from contextlib import AsyncExitStack
 from typing import Any, Final
 
 from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
@@ -48,11 +49,10 @@ class BoundedTransaction(TransactionContextPooled):
         await self.ensure_connection()
         pool: Any = self.client._parent._pool  # noqa: SLF001 - the wrapper has no public way to its parent
         self.client._connection = await pool.acquire(timeout=ACQUIRE_S)  # noqa: SLF001 - as above
-        try:
+        async with AsyncExitStack() as undone:
+            undone.push_async_callback(pool.release, self.client._connection)  # noqa: SLF001 - as above
             await self.client.begin()
-        except BaseException:
-            await pool.release(self.client._connection)  # noqa: SLF001 - as above
-            raise
+            undone.pop_all()
         self.token = get_connections().set(self.connection_name, self.client)
         return self.client
 

@@ -8,6 +8,7 @@ takes the write lock first and can't fail half-way for want of it (https://www.s
 import asyncio
 import sqlite3
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from typing import Any, Final
 
 from tortoise.backends.base.client import TransactionalDBClient, TransactionContext
@@ -115,14 +116,13 @@ class ImmediateTransaction(TransactionContext):
 
     async def __aenter__(self) -> TransactionalDBClient:
         await self._lock.acquire()
-        try:
+        with ExitStack() as undone:
+            undone.callback(self._lock.release)
             parent = self.client._parent  # noqa: SLF001 - the wrapper has no public way to its parent
             await parent.create_connection(with_db=True)
             self.client._connection = parent._connection  # noqa: SLF001 - as above
             await self.client.begin()
-        except BaseException:
-            self._lock.release()
-            raise
+            undone.pop_all()
         self._token = get_connections().set(self.client.connection_name, self.client)
         return self.client
 

@@ -21,6 +21,8 @@ READS: Final = ("GET", "LIST", "WATCH")
 WRITES: Final = ("POST", "PUT", "PATCH", "APPLY", "DELETE", "DELETECOLLECTION")
 
 QUIET_S: Final = 3.0
+SETTLES_WITHIN_S: Final = 300.0
+"""Somebody who still writes after this will not stop."""
 
 _LABEL: Final = re.compile(r'(\w+)="([^"]*)"')
 
@@ -65,14 +67,18 @@ class ApiserverRequests:
         return await self.counts() - before
 
     async def once_settled(self, before: Counter[Asked]) -> Counter[Asked]:
-        """Return what was asked after `before`, once nobody has written for a while but to renew Leases."""
+        """Return what was asked after `before`, once nobody has written for a while but to renew Leases.
+
+        Raises TimeoutError when there is no such while in a long time.
+        """
         asked = await self.since(before)
-        while True:
-            await asyncio.sleep(QUIET_S)
-            later = await self.since(before)
-            if writes(later) == writes(asked):
-                return later
-            asked = later
+        async with asyncio.timeout(SETTLES_WITHIN_S):
+            while True:
+                await asyncio.sleep(QUIET_S)  # the while itself: that nothing is written in it
+                later = await self.since(before)
+                if writes(later) == writes(asked):
+                    return later
+                asked = later
 
 
 @contextlib.asynccontextmanager

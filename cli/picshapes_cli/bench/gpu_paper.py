@@ -1,11 +1,12 @@
 """What one worker needs of an API server, in memory: claims to begin with, and somebody to take its writes."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
+from picshapes_cli.bench.refusing_cluster import RefusingCluster
 from picshapes_crds.clock import rfc3339
-from picshapes_crds.cluster import Event, Json, Kind, ObjectList, Scope
+from picshapes_crds.cluster import Json, Kind
 from picshapes_crds.phases import TERMINAL
 
 WORKER_ID: Final = "bench"
@@ -43,8 +44,11 @@ def claimed_job(number: int, model: str, side_px: int, steps: int) -> Json:
     }
 
 
-class PaperServer:
-    """Takes every write of a worker at once, and tells of the ends of jobs."""
+class PaperServer(RefusingCluster):
+    """Takes every write of a worker at once, and tells of the ends of jobs.
+
+    Claims are handed over directly, a job is read only when a write failed, and there is no Lease.
+    """
 
     def __init__(self, ended: Callable[[str], None]) -> None:
         """Begin; `ended` is told the phase in which each job ends."""
@@ -63,27 +67,3 @@ class PaperServer:
             if one["path"] == "/status/phase" and one["value"] in TERMINAL:
                 self._ended(one["value"])
         return {"metadata": {"name": name}}
-
-    async def get(self, kind: Kind, namespace: str, name: str) -> Json:
-        """Refuse: a worker reads a job only when a write failed."""
-        raise NotImplementedError
-
-    async def create(self, kind: Kind, namespace: str, body: Json) -> Json:
-        """Refuse: a worker creates nothing but its Lease, which a benchmark has not."""
-        raise NotImplementedError
-
-    async def merge_patch(self, kind: Kind, namespace: str, name: str, body: Json, subresource: str = "") -> Json:
-        """Refuse, as above."""
-        raise NotImplementedError
-
-    async def delete(self, kind: Kind, namespace: str, name: str, uid: str, *, grace_s: int | None = None) -> None:
-        """Refuse: a worker deletes nothing."""
-        raise NotImplementedError
-
-    async def list_all(self, kind: Kind, scope: Scope, *, metadata_only: bool = False) -> ObjectList:
-        """Refuse: claims are handed over directly."""
-        raise NotImplementedError
-
-    def watch(self, kind: Kind, scope: Scope, resource_version: str) -> AsyncIterator[Event]:
-        """Refuse, as above."""
-        raise NotImplementedError

@@ -6,25 +6,28 @@ from its number, and would otherwise be measured as the operator's memory.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from itertools import count
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from picshapes_cli.bench.r0 import job_body
+from picshapes_cli.bench.refusing_cluster import RefusingCluster
 from picshapes_cli.up.pods import pod_body
 from picshapes_crds.catalogue import Catalogue
 from picshapes_crds.clock import rfc3339
-from picshapes_crds.cluster import Event, Json, Kind, NotFoundError, ObjectList, Scope
+from picshapes_crds.cluster import Json, Kind, NotFoundError
 from picshapes_crds.phases import Phase
 from picshapes_crds.workers import lease_body, read_pod, worker_labels
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 OWNERS: Final = 100
 VRAM_MIB: Final = 24_564
 NAMESPACE: Final = "picshapes"
 
 
-class PaperCluster:
+class PaperCluster(RefusingCluster):
     """An API server made of paper."""
 
     def __init__(self, catalogue: Catalogue) -> None:
@@ -98,21 +101,3 @@ class PaperCluster:
             self.claims += 1
             self.claimed.set()
         return job
-
-    async def json_patch(
-        self, kind: Kind, namespace: str, name: str, operations: list[Json], subresource: str = ""
-    ) -> Json:
-        """Refuse: no part that is measured here does it."""
-        raise NotImplementedError
-
-    async def delete(self, kind: Kind, namespace: str, name: str, uid: str, *, grace_s: int | None = None) -> None:
-        """Refuse, as above."""
-        raise NotImplementedError
-
-    async def list_all(self, kind: Kind, scope: Scope, *, metadata_only: bool = False) -> ObjectList:
-        """Refuse, as above."""
-        raise NotImplementedError
-
-    def watch(self, kind: Kind, scope: Scope, resource_version: str) -> AsyncIterator[Event]:
-        """Refuse, as above."""
-        raise NotImplementedError

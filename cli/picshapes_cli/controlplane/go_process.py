@@ -50,14 +50,12 @@ def run_go(
     timer.start()
     lines: list[str] = []
     try:
-        with process:
-            try:
-                for line in process.stdout or ():
-                    lines.append(line)
-                    on_line(line.rstrip("\n"))
-            except BaseException:
-                _kill_group(process)  # first, since leaving the block waits for the process
-                raise
+        with process, contextlib.ExitStack() as undone:
+            undone.callback(_kill_group, process)  # before the other block is left, which waits for the process
+            for line in process.stdout or ():
+                lines.append(line)
+                on_line(line.rstrip("\n"))
+            undone.pop_all()
     finally:
         timer.cancel()
     return GoResult(process.returncode, "".join(lines), timed_out.is_set())
