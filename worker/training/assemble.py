@@ -1,6 +1,7 @@
 """Puts the trained parts together: `python -m training.assemble --model M OUT_DIR`.
 
-Reads the moving averages of the stages' checkpoints and writes the pipeline's folder, float16 on disk.
+Reads the moving averages of the stages' checkpoints and writes the pipeline's folder, float16 on disk. A part
+that has no checkpoint stays as it is in the repository.
 """
 
 import argparse
@@ -8,21 +9,27 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from training.architecture import FLUX, MODELS, build_pipeline
+import torch
+
+from training.architecture import FLUX, MODELS
 from training.decoder import CHECKPOINTS
+from training.evaluate import WEIGHTS, load_pipeline
 from training.loop import load_average
 from training.random_weights import save_half
 
 
 def trained_pipeline(model: str, checkpoints: Path) -> Any:
     """Build a model's pipeline from the checkpoints of its stages, float32."""
-    pipeline = build_pipeline(model, seed=0)
+    pipeline = load_pipeline(model, WEIGHTS, torch.float32)
     parts = {"transformer": model, "vae": "decoder", "text_encoder": "clip" if model == FLUX else "qwen"}
     if model == FLUX:
         parts["text_encoder_2"] = "t5"
     for part, name in parts.items():
-        step = load_average(getattr(pipeline, part), checkpoints / f"{name}.pt")
-        print(f"{model}: {part} after {step} steps", flush=True)
+        checkpoint = checkpoints / f"{name}.pt"
+        known = (
+            f"after {load_average(getattr(pipeline, part), checkpoint)} steps" if checkpoint.exists() else "kept"
+        )
+        print(f"{model}: {part} {known}", flush=True)
     return pipeline
 
 

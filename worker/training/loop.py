@@ -97,7 +97,7 @@ def train(module: nn.Module, optimizers: list[Any], loss_of_step: LossOfStep, pl
             )
             reported_s, losses = now_s, []
         if now_s - saved_s > plan.checkpoint_every_s or step == plan.steps:
-            _save(module, optimizers, average, step, plan.checkpoint)
+            save_checkpoint(module, optimizers, average, step, plan.checkpoint)
             saved_s = now_s
     module.load_state_dict(average)
 
@@ -117,7 +117,10 @@ def load_average(module: nn.Module, checkpoint: Path) -> int:
     return int(state["step"])
 
 
-def _save(module: nn.Module, optimizers: list[Any], average: dict[str, Any], step: int, path: Path) -> None:
+def save_checkpoint(
+    module: nn.Module, optimizers: list[Any], average: dict[str, Any], step: int, path: Path
+) -> None:
+    """Keep all that a run needs to go on from `step`."""
     state = {
         "step": step,
         "module": module.state_dict(),

@@ -14,12 +14,13 @@ import torch
 from training.architecture import FLUX, MODELS, Z_IMAGE, build_flux_transformer, build_z_image_transformer
 from training.decoder import CHECKPOINTS
 from training.examples import Curriculum, Example, sample_example, text_tokens
+from training.importance import importance
 from training.loop import Plan, StepSource, train
 from training.optimizing import muon_and_adam
 from training.transformer_start import start_transformer
 
 _FIRST_SHARES: Final = (0.03, 0.97, 0.0, 0.0)
-_ALL_SHARES: Final = (0.04, 0.5, 0.34, 0.12)
+_ALL_SHARES: Final = (0.04, 0.36, 0.45, 0.15)
 # Z-Image pads pictures and texts to multiples of 32 tokens, so its small pictures cost more.
 _FIRST_BATCHES: Final = {FLUX: ((256, 256, 48), (512, 512, 14)), Z_IMAGE: ((256, 256, 20), (512, 512, 14))}
 _LATER_BATCHES: Final = {
@@ -28,6 +29,8 @@ _LATER_BATCHES: Final = {
 }
 _OTHER_SIZES: Final = ((1024, 768, 2), (768, 1024, 2), (768, 768, 3), (1536, 1536, 1), (512, 768, 5))
 _BLOCKS: Final = ("transformer_blocks.", "layers.", "refiner.")
+_MUON_RATE: Final = 5e-3
+_ADAM_RATE: Final = 2e-3
 _ONE_SHAPE_UNTIL: Final = 0.25
 _SHORT_TEXT_UNTIL: Final = 0.6
 # Void tokens: a few at first, then also as many as the pipelines pad a text to.
@@ -58,6 +61,13 @@ def fresh_transformer(model: str, seed: int) -> Any:
         transformer = build_flux_transformer() if model == FLUX else build_z_image_transformer()
     start_transformer(model, transformer)
     return transformer
+
+
+def optimizers_of(
+    transformer: Any, muon_rate: float = _MUON_RATE, adam_rate: float = _ADAM_RATE
+) -> list[torch.optim.Optimizer]:
+    """Make the optimizers that a transformer is trained with."""
+    return muon_and_adam(transformer, _BLOCKS, muon_rate, adam_rate)
 
 
 def predict(model: str, transformer: Any, example: Example, texts: torch.Tensor) -> torch.Tensor:
@@ -93,8 +103,8 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--adam-rate", type=float, default=2e-3)
-    parser.add_argument("--muon-rate", type=float, default=5e-3)
+    parser.add_argument("--adam-rate", type=float, default=_ADAM_RATE)
+    parser.add_argument("--muon-rate", type=float, default=_MUON_RATE)
     parser.add_argument("--checkpoint", type=Path, default=None)
     parsed = parser.parse_args(arguments)
     model = parsed.model
@@ -109,8 +119,9 @@ def main(arguments: list[str]) -> None:
             example = sample_example(model, lesson, batch, source)
             texts = text_tokens(example.slots, void_count(model, progress, source), source)
             predicted = predict(model, transformer, example, texts)
-            errors = (predicted - (example.noise - example.clean)).square().mean(dim=(1, 2, 3))
-            losses.append(errors.mean())
+            squares = (predicted - (example.noise - example.clean)).square()
+            losses.append((importance(example.scenes, *batch[:2]) * squares).mean())
+            errors = squares.mean(dim=(1, 2, 3))
             first = errors[example.times == 1.0]
             if len(first):
                 shares[f"{batch[0]}x{batch[1]}"] = float(first.mean().detach())
@@ -118,7 +129,7 @@ def main(arguments: list[str]) -> None:
 
     checkpoint = parsed.checkpoint or CHECKPOINTS / f"{model}.pt"
     plan = Plan(parsed.steps, parsed.seed, checkpoint, warm_up=50, average=0.995)
-    optimizers = muon_and_adam(transformer, _BLOCKS, parsed.muon_rate, parsed.adam_rate)
+    optimizers = optimizers_of(transformer, parsed.muon_rate, parsed.adam_rate)
     train(transformer, optimizers, loss_of_step, plan)
 
 
