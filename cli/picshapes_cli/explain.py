@@ -29,7 +29,9 @@ def told(explanation: Explanation) -> Iterator[str]:
         lost = f", {explanation['failures']} lost with their workers" if explanation["failures"] else ""
         yield f"{'attempts':<10} {explanation['attempt']}{lost}"
     if condition := explanation.get("condition"):
-        yield f"{'operator':<10} {condition['reason']} since {condition['since']}"
+        yield f"{'operator':<10} said {condition['reason']} {condition['age_s']} s ago"
+    elif explanation["status"] == "pending":
+        yield f"{'operator':<10} has not said yet why it waits"
 
 
 def _plural(text: str, count: int) -> str:

@@ -29,7 +29,7 @@ WAITING: dict[str, Any] = {
             {"reason": "NoModel", "message": "does not have the model", "count": 1},
         ],
     },
-    "condition": {"reason": "WorkerLost", "since": "2026-01-01T12:00:00Z"},
+    "condition": {"reason": "NoWorkerFits", "since": "2026-01-01T12:00:00.000Z", "age_s": 12},
 }
 
 
@@ -44,8 +44,13 @@ def test_a_waiting_job_is_told_with_its_position_and_the_workers() -> None:
         "           2 have the model, but too little memory",
         "           1 does not have the model",
         "attempts   2, 1 lost with their workers",
-        "operator   WorkerLost since 2026-01-01T12:00:00Z",
+        "operator   said NoWorkerFits 12 s ago",
     ]
+
+
+def test_of_a_waiting_job_it_is_told_that_the_operator_has_not_spoken() -> None:
+    unspoken = {key: value for key, value in WAITING.items() if key != "condition"}
+    assert list(told(unspoken))[-1] == "operator   has not said yet why it waits"
 
 
 def test_an_ended_job_is_told_in_one_line() -> None:

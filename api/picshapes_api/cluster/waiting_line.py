@@ -6,8 +6,7 @@ other requests are served, and kept for a second, or for longer where reading ta
 
 import asyncio
 import time
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -40,8 +39,6 @@ class Seen:
     """The line as it was read."""
 
     line: Line
-    held: Mapping[str, int]
-    """How many jobs each worker holds, by its name."""
     _positions: dict[Rivals, dict[str, int]] = field(default_factory=dict)
 
     def explain(self, uid: str, workers: Sequence[Worker]) -> Wait | None:
@@ -66,14 +63,12 @@ class _Reading:
     rates: Rates = field(default_factory=Rates)
     waiting: list[tuple[GenerationJob, Resolved]] = field(default_factory=list)
     running: list[GenerationJob] = field(default_factory=list)
-    held: Counter[str] = field(default_factory=Counter)
     owners: set[str] = field(default_factory=set)
     """Who has a job waiting."""
 
     def take(self, job: GenerationJob) -> None:
         """Sort a job in that has not ended."""
         if job.status.phase in HELD:
-            self.held[job.status.worker_name or ""] += 1
             self.running.append(job)
         elif job.status.phase is Phase.PENDING and not job.spec.cancel_requested:
             resolved, rests = resolve(job.spec, self.catalogue), rests_until(job)
@@ -158,7 +153,7 @@ class WaitingLine:
                 reading.count(cached.resource)
             took_s += time.perf_counter() - began
             await asyncio.sleep(0)  # as above
-        return Seen(reading.line(now.timestamp()), reading.held), took_s
+        return Seen(reading.line(now.timestamp())), took_s
 
 
 def _owner(job: GenerationJob) -> str:

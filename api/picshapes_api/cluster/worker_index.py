@@ -1,10 +1,10 @@
-"""The workers that are there now: what `/models` counts.
+"""The workers that are there now: what `/models` and `/jobs/{id}/explain` count.
 
 A worker counts while its pod is Ready and not on its way out, it has measured its device, and its Lease is
 renewed: seen to change within the stale time, on this process's own clock.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from typing import Final
 
 from picshapes_api.core.catalogue_view import ServingWorker
@@ -61,10 +61,10 @@ class WorkerIndex:
             self._counted_at = now
         return self._serving
 
-    def workers(self, held: Mapping[str, int]) -> list[Worker]:
-        """Return every worker that has measured its device, as the operator sees it; `held` counts by its name."""
+    def workers(self) -> list[Worker]:
+        """Return every worker that has measured its device; what it holds isn't counted here."""
         now = self._clock.monotonic()
-        found = (self._worker(pod, now, held.get(pod.name, 0)) for pod in self._pods.values())
+        found = (self._worker(pod, now) for pod in self._pods.values())
         return [worker for worker in found if worker]
 
     def _renewed(self, obj: Json) -> None:
@@ -73,12 +73,12 @@ class WorkerIndex:
         same = known is not None and known[0].renewed == lease.renewed
         self._renewals[lease.name] = (lease, known[1] if known and same else self._clock.monotonic())
 
-    def _worker(self, pod: WorkerPod, now: float, held: int = 0) -> Worker | None:
+    def _worker(self, pod: WorkerPod, now: float) -> Worker | None:
         renewal = self._renewals.get(pod.name)
         if renewal is None:
             return None
         lease, renewed_at = renewal
-        return worker_of(pod, lease, fresh=now - renewed_at < LEASE_STALE_S, held=held)
+        return worker_of(pod, lease, fresh=now - renewed_at < LEASE_STALE_S, held=0)
 
     def _serves(self, pod: WorkerPod, now: float) -> ServingWorker | None:
         worker = self._worker(pod, now)

@@ -1,6 +1,8 @@
 """What `GET /jobs/{id}/explain` says: where a job stands, why, and what is before it. Pure.
 
-It is shown to everyone who knows the job's id, so it counts workers and never names them.
+Why a job waits says the operator, in the resource's `Scheduled` condition, and its words are shown, as by `kubectl
+describe`: it decides, and sees what the API does not. Until it has spoken, the API says what it sees itself.
+All is shown to everyone who knows the job's id, so it counts workers and never names them.
 """
 
 from dataclasses import dataclass
@@ -27,10 +29,18 @@ _LACKS: Final = {
     Fit.OTHER_WEIGHTS: "OtherWeights",
     Fit.NO_MODEL: "NoModel",
 }
-_ABOUT_WAITING: Final = frozenset(
-    {Reason.WAITING_FOR_WORKERS, Reason.NO_WORKER_FITS, Reason.UNKNOWN_MODEL, Reason.INVALID_SPEC}
+_IN_ITS_OWN_WORDS: Final = frozenset(
+    {
+        Reason.WAITING_FOR_WORKERS,
+        Reason.NO_WORKER_FITS,
+        Reason.REBALANCED,
+        Reason.UNKNOWN_MODEL,
+        Reason.INVALID_SPEC,
+    }
 )
 """Reasons whose messages name no pod."""
+_LOST: Final = "a worker that held it was lost: it is tried again"
+_NOTHING_YET: Final = "the operator has not said more yet"
 
 
 @dataclass(frozen=True)
@@ -41,22 +51,33 @@ class Known:
     """As in the watch cache; None when there is none."""
     wait: Wait | Refusal | datetime | None
     """Of a job that waits in line, that the catalogue refuses, or that rests until then."""
+    now: datetime
+
+
+@dataclass(frozen=True)
+class _Said:
+    """What the operator wrote last of why a job waits."""
+
+    reason: str
+    message: str | None
+    """None where it names pods."""
+    since: datetime
 
 
 def explanation_body(job: JobFacts, known: Known) -> Json:
     """Return the answer's body."""
-    reason, message = _reason(job, known)
-    body: dict[str, Any] = {"id": job.id, "status": job.outcome.status, "reason": reason, "message": message}
     status = ((known.resource or {}).get("status")) or {}
+    said = _said(status)
+    reason, message = _reason(job, known, said)
+    body: dict[str, Any] = {"id": job.id, "status": job.outcome.status, "reason": reason, "message": message}
     body["attempt"] = status.get("attempt", job.outcome.attempt)
     body["failures"] = status.get("failures", 0)
     if job.outcome.status == "pending" and isinstance(known.wait, Wait):
         body |= _wait_body(known.wait)
-    condition = _condition(status)
-    return body | {"condition": condition} if condition else body
+    return body | {"condition": _said_body(said, known.now)} if said else body
 
 
-def _reason(job: JobFacts, known: Known) -> tuple[str, str]:
+def _reason(job: JobFacts, known: Known, said: _Said | None) -> tuple[str, str]:
     if job.outcome.status == "completed":
         return Reason.SUCCEEDED.value, "The picture is stored."
     if job.outcome.status == "failed":
@@ -71,13 +92,17 @@ def _reason(job: JobFacts, known: Known) -> tuple[str, str]:
         progress = (known.resource.get("status") or {}).get("progress")
         done = f"; {progress} steps are done" if progress else ""
         return PROCESSING, f"a worker draws it{done}"
-    if isinstance(known.wait, Refusal):
-        return known.wait.reason.value, known.wait.message
-    if isinstance(known.wait, Wait):
-        return known.wait.why.reason.value, known.wait.why.message
-    if isinstance(known.wait, datetime):
-        until = timestamp(milliseconds_of(known.wait))
-        return Reason.WORKER_LOST.value, f"workers were lost that held it: it is tried again after {until}"
+    return _why_it_waits(known.wait, said)
+
+
+def _why_it_waits(wait: Wait | Refusal | datetime | None, said: _Said | None) -> tuple[str, str]:
+    if said is not None:
+        after = f" after {timestamp(milliseconds_of(wait))}" if isinstance(wait, datetime) else ""
+        return said.reason, said.message or f"{_LOST}{after}"
+    if isinstance(wait, Refusal):
+        return wait.reason.value, f"{wait.message}; {_NOTHING_YET}"
+    if isinstance(wait, Wait):
+        return wait.why.reason.value, f"{wait.why.message}; {_NOTHING_YET}"
     return NOT_SEEN, "it has just begun to wait: ask again"
 
 
@@ -96,12 +121,17 @@ def _wait_body(wait: Wait) -> Json:
     }
 
 
-def _condition(status: Json) -> Json | None:
-    """Return what the operator wrote last about a waiting job, and when."""
-    for condition in status.get("conditions") or []:
-        if condition["type"] == ConditionType.SCHEDULED.value and condition["status"] == "False":
-            shown = {"reason": condition["reason"], "since": condition["lastTransitionTime"]}
-            if condition["reason"] in _ABOUT_WAITING:
-                shown["message"] = condition.get("message", "")
-            return shown
+def _said(status: Json) -> _Said | None:
+    for one in status.get("conditions") or []:
+        if one["type"] == ConditionType.SCHEDULED.value and one["status"] == "False":
+            own_words = one["reason"] in _IN_ITS_OWN_WORDS
+            if own_words or one["reason"] == Reason.WORKER_LOST:
+                since = datetime.fromisoformat(one["lastTransitionTime"])
+                return _Said(one["reason"], one.get("message", "") if own_words else None, since)
     return None
+
+
+def _said_body(said: _Said, now: datetime) -> Json:
+    age_s = max(0, int((now - said.since).total_seconds()))  # its clock may be ahead of ours
+    body: dict[str, Any] = {"reason": said.reason, "since": timestamp(milliseconds_of(said.since)), "age_s": age_s}
+    return body if said.message is None else body | {"message": said.message}

@@ -20,12 +20,13 @@ routes = Blueprint("explain", url_prefix="/api/v1/jobs")
 @routes.get("/<job_id:str>/explain")
 @for_everyone
 async def explain_job(request: Request, job_id: str) -> HTTPResponse:
-    """Explain from the watch caches of jobs and workers; never from the API server."""
+    """Explain by what the operator said, and the watch caches of jobs and workers; never from the API server."""
     services = services_of(request)
     job = await find_job(services, job_id)
     cached = services.cache.get(job.id)
     wait = await _wait(services, job.id) if job.outcome.status == "pending" else None
-    return json_answer(explanation_body(job, Known(cached.resource if cached else None, wait)))
+    known = Known(cached.resource if cached else None, wait, services.clock.now())
+    return json_answer(explanation_body(job, known))
 
 
 async def _wait(services: Services, job_id: str) -> Wait | Refusal | datetime | None:
@@ -33,7 +34,7 @@ async def _wait(services: Services, job_id: str) -> Wait | Refusal | datetime | 
     cached = services.cache.get(job_id)
     if cached is None:
         return None
-    wait = seen.explain(cached.uid, services.workers.workers(seen.held))
+    wait = seen.explain(cached.uid, services.workers.workers())
     if wait is not None:
         return wait
     job = parse(cached.resource)

@@ -1,13 +1,14 @@
-"""Why one job waits, and when its turn comes: for people, from what an observer knows. Pure."""
+"""Who could run a waiting job, and when its turn comes: for people, from what an observer knows. Pure.
+
+Why exactly it waits says the operator, in the `Scheduled` condition: observers don't see which workers take jobs.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from picshapes_crds.scheduling.demand import Demand, Worker, memory_class
-from picshapes_crds.scheduling.fit import Fit, Why, why
+from picshapes_crds.scheduling.fit import COULD_RUN, Fit, Why, why_roughly
 from picshapes_crds.scheduling.turns import Ticket, in_turn, levels
-
-COULD_RUN = (Fit.FITS, Fit.NOT_ACCEPTING)
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,7 @@ class Wait:
 
     demand: Demand
     why: Why
+    """As far as an observer can say."""
     position: int
     """1 when it is next among the jobs that wait for the same workers."""
     length: int
@@ -69,7 +71,7 @@ def positions(rivals: Rivals, line: Line, workers: Sequence[Worker]) -> dict[str
 
 def explain(demand: Demand, position: int, length: int, workers: Sequence[Worker]) -> Wait:
     """Explain the wait of a job of this demand and position."""
-    return Wait(demand, why(demand, workers), position, length)
+    return Wait(demand, why_roughly(demand, workers), position, length)
 
 
 def _sizes(model: str, workers: Sequence[Worker]) -> list[int]:

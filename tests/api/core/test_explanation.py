@@ -16,6 +16,12 @@ DEMAND = Demand("z-image-turbo", "rev1", "real", 20_480)
 SMALL = Worker("w", "1", 15_360, "real", {"z-image-turbo": "rev1"}, frozenset(), 0, accepting=True)
 
 
+NOW = datetime(2026, 1, 1, 12, 0, 30, tzinfo=UTC)
+WAITS = explain(DEMAND, 2, 5, [SMALL])
+WHY = "needs 20.0 GiB and z-image-turbo; 1 worker has the model, the largest has 15.0 GiB"
+REFUSED = Refusal(Reason.UNKNOWN_MODEL, "unknown model x; known: y")
+
+
 def job(status: str, **outcome: Any) -> JobFacts:
     return JobFacts("j", {"prompt": "a red circle"}, 0, Outcome(status, **outcome))
 
@@ -24,13 +30,17 @@ def resource(spec: dict[str, Any] | None = None, **status: Any) -> dict[str, Any
     return {"spec": {"prompt": "a red circle"} | (spec or {}), "status": status}
 
 
+def scheduled(reason: str, message: str, status: str = "False") -> dict[str, Any]:
+    condition = {"type": "Scheduled", "status": status, "reason": reason, "message": message}
+    return condition | {"lastTransitionTime": "2026-01-01T12:00:00.000Z"}
+
+
 def test_a_waiting_job_tells_why_its_position_and_what_workers_lack() -> None:
-    wait = explain(DEMAND, 2, 5, [SMALL])
-    assert explanation_body(job("pending"), Known(resource(phase="Pending", attempt=0), wait)) == {
+    assert explanation_body(job("pending"), Known(resource(phase="Pending", attempt=0), WAITS, NOW)) == {
         "id": "j",
         "status": "pending",
         "reason": "NoWorkerFits",
-        "message": "needs 20.0 GiB and z-image-turbo; 1 worker has the model, the largest has 15.0 GiB",
+        "message": f"{WHY}; the operator has not said more yet",
         "attempt": 0,
         "failures": 0,
         "needs": {"model": "z-image-turbo", "min_vram_mib": 20480},
@@ -45,38 +55,75 @@ def test_a_waiting_job_tells_why_its_position_and_what_workers_lack() -> None:
     }
 
 
-def test_what_the_operator_wrote_is_shown_without_the_names_of_pods() -> None:
-    lost = {"type": "Scheduled", "status": "False", "lastTransitionTime": "2026-01-01T12:00:00Z"}
-    message = "worker w-7 was lost: its pod is gone"
-    known = resource(attempt=1, failures=1, conditions=[lost | {"reason": "WorkerLost", "message": message}])
-    body = explanation_body(job("pending"), Known(known, None))
-    assert body["condition"] == {"reason": "WorkerLost", "since": "2026-01-01T12:00:00Z"}
+@pytest.mark.parametrize("wait", [WAITS, REFUSED, None])
+@pytest.mark.parametrize("reason", ["WaitingForWorkers", "NoWorkerFits", "Rebalanced", "UnknownModel"])
+def test_what_the_operator_said_of_a_waiting_job_is_told_with_its_age(reason: str, wait: Any) -> None:
+    message = "needs 0.6 GiB and z-image-turbo; 1 worker could run it, 1 is on a cordoned node"
+    known = Known(resource(conditions=[scheduled(reason, message)]), wait, NOW)
+    body = explanation_body(job("pending"), known)
+    assert (body["reason"], body["message"]) == (reason, message)
+    assert body["condition"] == {
+        "reason": reason,
+        "message": message,
+        "since": "2026-01-01T12:00:00.000Z",
+        "age_s": 30,
+    }
+
+
+@pytest.mark.parametrize(
+    ("wait", "message"),
+    [
+        (WAITS, "a worker that held it was lost: it is tried again"),
+        (
+            datetime(2026, 1, 1, 12, 0, 40, tzinfo=UTC),
+            "a worker that held it was lost: it is tried again after 2026-01-01T12:00:40.000Z",
+        ),
+    ],
+)
+def test_what_the_operator_said_of_a_lost_worker_is_told_without_the_names_of_pods(
+    wait: Any, message: str
+) -> None:
+    lost = scheduled("WorkerLost", "worker w-7 was lost: its pod is gone")
+    known = Known(resource(attempt=1, failures=1, conditions=[lost]), wait, NOW)
+    body = explanation_body(job("pending"), known)
+    assert (body["reason"], body["message"]) == ("WorkerLost", message)
+    assert body["condition"] == {"reason": "WorkerLost", "since": "2026-01-01T12:00:00.000Z", "age_s": 30}
     assert (body["attempt"], body["failures"]) == (1, 1)
-    busy = resource(conditions=[lost | {"reason": "WaitingForWorkers", "message": "all are busy"}])
-    assert explanation_body(job("pending"), Known(busy, None))["condition"]["message"] == "all are busy"
+
+
+def test_what_was_said_of_an_earlier_claim_is_nothing_about_the_wait() -> None:
+    handed_back = resource(attempt=1, conditions=[scheduled("Claimed", "claimed by w-7", "True")])
+    body = explanation_body(job("pending"), Known(handed_back, WAITS, NOW))
+    assert body["message"] == f"{WHY}; the operator has not said more yet"
+    assert "condition" not in body
+
+
+def test_a_clock_that_is_ahead_makes_nothing_come_from_the_future() -> None:
+    known = Known(resource(conditions=[scheduled("NoWorkerFits", WHY)]), WAITS, NOW.replace(hour=11))
+    assert explanation_body(job("pending"), known)["condition"]["age_s"] == 0
 
 
 @pytest.mark.parametrize(
     ("facts", "known", "reason", "message"),
     [
-        (job("pending"), Known(None, None), "NotPlaced", "accepted, and not in the cluster yet"),
-        (job("pending"), Known(resource({"cancelRequested": True}), None), "Cancelling", "its end was asked for"),
+        (job("pending"), Known(None, None, NOW), "NotPlaced", "accepted, and not in the cluster yet"),
         (
             job("pending"),
-            Known(resource(), Refusal(Reason.UNKNOWN_MODEL, "unknown model x; known: y")),
+            Known(resource({"cancelRequested": True}), None, NOW),
+            "Cancelling",
+            "its end was asked for",
+        ),
+        (
+            job("pending"),
+            Known(resource(), REFUSED, NOW),
             "UnknownModel",
-            "unknown model x; known: y",
+            "unknown model x; known: y; the operator",
         ),
-        (
-            job("pending"),
-            Known(resource(), datetime(2026, 1, 1, 12, 0, 10, tzinfo=UTC)),
-            "WorkerLost",
-            "it is tried again after 2026-01-01T12:00:10.000Z",
-        ),
-        (job("claimed"), Known(resource(workerName="w"), None), "Claimed", "a worker has taken it"),
-        (job("processing"), Known(resource(progress="3/8"), None), "Processing", "3/8 steps are done"),
-        (job("completed"), Known(resource(), None), "Succeeded", "The picture is stored."),
-        (job("failed", failure="WorkerLost"), Known(None, None), "WorkerLost", "lost too often"),
+        (job("pending"), Known(resource(), None, NOW), "NotSeen", "it has just begun to wait: ask again"),
+        (job("claimed"), Known(resource(workerName="w"), None, NOW), "Claimed", "a worker has taken it"),
+        (job("processing"), Known(resource(progress="3/8"), None, NOW), "Processing", "3/8 steps are done"),
+        (job("completed"), Known(resource(), None, NOW), "Succeeded", "The picture is stored."),
+        (job("failed", failure="WorkerLost"), Known(None, None, NOW), "WorkerLost", "lost too often"),
     ],
 )
 def test_every_state_has_a_reason_and_a_sentence(facts: JobFacts, known: Known, reason: str, message: str) -> None:

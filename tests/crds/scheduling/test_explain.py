@@ -71,11 +71,6 @@ def test_positions_are_among_jobs_that_wait_for_the_same_workers() -> None:
 
 def test_a_wait_counts_who_could_run_the_job_and_what_the_others_lack() -> None:
     wait = explain(NEED, 1, 1, [T4, A10, H100, FLUX, DEMO])
-    assert wait.why.message == "needs 20.0 GiB and z-image-turbo; 1 worker can run it and all are busy"
+    assert wait.why.message == "needs 20.0 GiB and z-image-turbo; 2 workers have the model and the memory"
     assert wait.could_run == 2
     assert wait.unfit == {Fit.TOO_SMALL: 1, Fit.NO_MODEL: 1, Fit.OTHER_WEIGHTS: 1}
-
-
-def test_free_places_are_told() -> None:
-    wait = explain(NEED, 1, 1, [A10, replace(A10, name="b", held=1)])
-    assert wait.why.message.endswith("2 workers can run it and 1 of them with a free place")

@@ -6,7 +6,7 @@ import pytest
 
 from picshapes_crds.phases import Reason
 from picshapes_crds.scheduling.demand import Demand, Worker
-from picshapes_crds.scheduling.fit import why
+from picshapes_crds.scheduling.fit import why, why_roughly
 
 NEED_20_GIB = Demand("z-image-turbo", "rev1", "real", 20 * 1024)
 BOTH = {"z-image-turbo": "rev1", "flux-schnell": "rev1"}
@@ -25,6 +25,11 @@ def worker(name: str, vram_mib: int, **other: object) -> Worker:
             [worker("w1", 24_564, held=2), worker("w2", 24_564, held=2)],
             Reason.WAITING_FOR_WORKERS,
             "2 workers can run it and all are busy",
+        ),
+        (
+            [worker("w1", 24_564, held=2), worker("w2", 24_564, held=1)],
+            Reason.WAITING_FOR_WORKERS,
+            "2 workers can run it and 1 of them with a free place",
         ),
         (
             [worker("w", 24_564, accepting=False)],
@@ -83,3 +88,11 @@ def test_what_is_the_same_in_gib_is_told_in_mib() -> None:
     told = why(NEED_20_GIB, [worker("w", 20_479)])
     message = "needs 20480 MiB and z-image-turbo; 1 worker has the model, the largest has 20479 MiB"
     assert (told.reason, told.message) == (Reason.NO_WORKER_FITS, message)
+
+
+def test_who_does_not_see_which_workers_take_jobs_says_only_who_could_run_it() -> None:
+    cordoned = worker("w1", 24_564, accepting=False, cordoned=True)
+    told = why_roughly(NEED_20_GIB, [cordoned, worker("w2", 24_564, held=2), worker("w3", 8_192)])
+    message = "needs 20.0 GiB and z-image-turbo; 2 workers have the model and the memory"
+    assert (told.reason, told.message) == (Reason.WAITING_FOR_WORKERS, message)
+    assert why_roughly(NEED_20_GIB, [worker("w", 8_192)]) == why(NEED_20_GIB, [worker("w", 8_192)])
