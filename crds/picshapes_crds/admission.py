@@ -14,12 +14,25 @@ from picshapes_crds.names import ARCHIVE_LABEL, GROUP, ORIGIN_LABEL, PLURAL, VER
 OWNER_VERB: Final = "set"
 OWNER_RESOURCE: Final = f"{PLURAL}/owner"
 WRITE_ANY_VERB: Final = "write-any"
+DELETION_COST_ANNOTATION: Final = "controller.kubernetes.io/pod-deletion-cost"
 
 _JOBS: Final = {"apiGroups": [GROUP], "apiVersions": [VERSION]}
 _POD_NAME: Final = "request.userInfo.extra['authentication.kubernetes.io/pod-name'][0]"
 _HAS_POD_NAME: Final = (
     "has(request.userInfo.extra) && 'authentication.kubernetes.io/pod-name' in request.userInfo.extra"
 )
+
+
+_PODS: Final = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["UPDATE"], "resources": ["pods"]}
+_SAME_POD: Final = (
+    "object.spec == oldObject.spec && "
+    "object.metadata.?ownerReferences == oldObject.metadata.?ownerReferences && "
+    "object.metadata.?finalizers == oldObject.metadata.?finalizers"
+)
+
+
+def _is(namespace: str, service_account: str) -> str:
+    return f"request.userInfo.username == 'system:serviceaccount:{namespace}:{service_account}'"
 
 
 def _allowed(subresource: str, verb: str) -> str:
@@ -114,22 +127,17 @@ def admission_policies() -> list[dict[str, Any]]:
 
 def worker_policies(namespace: str, service_account: str, name: str = "worker") -> list[dict[str, Any]]:
     """Return the policies that keep a worker's token to its own pod's labels and its own Lease."""
-    is_worker = f"request.userInfo.username == 'system:serviceaccount:{namespace}:{service_account}'"
+    is_worker = _is(namespace, service_account)
     own = f"{_HAS_POD_NAME} && {_POD_NAME} == object.metadata.name"
     labels = "{}.metadata.?labels.orValue({{}})"
     pods = policy(
         f"{name}-pods.{GROUP}",
-        [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["UPDATE"], "resources": ["pods"]}],
+        [_PODS],
         [is_worker],
         [
             (own, "a worker may change only its own pod"),
             (
-                (
-                    "object.spec == oldObject.spec && "
-                    "object.metadata.?annotations == oldObject.metadata.?annotations && "
-                    "object.metadata.?ownerReferences == oldObject.metadata.?ownerReferences && "
-                    "object.metadata.?finalizers == oldObject.metadata.?finalizers"
-                ),
+                f"{_SAME_POD} && object.metadata.?annotations == oldObject.metadata.?annotations",
                 "a worker may change only labels of its pod",
             ),
             (
@@ -162,3 +170,26 @@ def worker_policies(namespace: str, service_account: str, name: str = "worker") 
         ],
     )
     return pods + leases
+
+
+def operator_policies(namespace: str, service_account: str, name: str = "operator") -> list[dict[str, Any]]:
+    """Return the policies that keep the operator's right to patch pods to their deletion cost."""
+    annotations = "{}.metadata.?annotations.orValue({{}})"
+    cost = f"k == '{DELETION_COST_ANNOTATION}'"
+    return policy(
+        f"{name}-pods.{GROUP}",
+        [_PODS],
+        [_is(namespace, service_account)],
+        [
+            (
+                (
+                    f"{_SAME_POD} && object.metadata.?labels == oldObject.metadata.?labels"
+                    f" && {annotations.format('object')}.all(k, {cost}"
+                    f" || {annotations.format('oldObject')}[?k] == optional.of(object.metadata.annotations[k]))"
+                    f" && {annotations.format('oldObject')}.all(k, {cost}"
+                    f" || k in {annotations.format('object')})"
+                ),
+                "the operator may change only the deletion cost of a pod",
+            )
+        ],
+    )

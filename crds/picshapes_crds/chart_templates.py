@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import yaml
 
-from picshapes_crds.admission import admission_policies, worker_policies
-from picshapes_crds.roles import OPERATOR_CLUSTER_RULES, PARTS
+from picshapes_crds.admission import admission_policies, operator_policies, worker_policies
+from picshapes_crds.roles import OPERATOR_CLUSTER_RULES, OPERATOR_SCALING_RULES, PARTS
 from picshapes_crds.schema import custom_resource_definition
 
 HEADER: Final = (
@@ -21,6 +21,8 @@ KEPT: Final = {"helm.sh/resource-policy": "keep"}
 _PLACEHOLDERS: Final = {
     "RELEASE-NAMESPACE": "{{ .Release.Namespace }}",
     "WORKER-SERVICE-ACCOUNT": '{{ include "picshapes.fullname" . }}-worker',
+    "OPERATOR-SERVICE-ACCOUNT": '{{ include "picshapes.fullname" . }}-operator',
+    "RELEASE-OPERATOR": '{{ include "picshapes.clusterName" . }}-operator',
     "RELEASE-WORKER": '{{ include "picshapes.clusterName" . }}-worker',
 }
 
@@ -29,11 +31,15 @@ def chart_templates() -> dict[str, str]:
     """Return the text of each template, by the file's name."""
     kept = [_kept(one) for one in (custom_resource_definition(), *admission_policies())]
     own = worker_policies("RELEASE-NAMESPACE", "WORKER-SERVICE-ACCOUNT", "RELEASE-WORKER")
+    scaling = operator_policies("RELEASE-NAMESPACE", "OPERATOR-SERVICE-ACCOUNT", "RELEASE-OPERATOR")
+    parts = (*PARTS.items(), ("nodes", OPERATOR_CLUSTER_RULES), ("scaling", OPERATOR_SCALING_RULES))
     return {
         "definition.yaml": f"{HEADER}{{{{- if .Values.crds.enabled }}}}\n{_text(kept)}{{{{- end }}}}\n",
         "worker-admission.yaml": HEADER + _text(own),
-        "_rules.tpl": HEADER
-        + "".join(_rules(*named) for named in (*PARTS.items(), ("nodes", OPERATOR_CLUSTER_RULES))),
+        "operator-admission.yaml": (
+            f'{HEADER}{{{{- if include "picshapes.autoscaled" . }}}}\n{_text(scaling)}{{{{- end }}}}\n'
+        ),
+        "_rules.tpl": HEADER + "".join(_rules(*named) for named in parts),
     }
 
 

@@ -34,6 +34,9 @@ OPERATOR_RULES: Final[Rules] = [
 OPERATOR_CLUSTER_RULES: Final[Rules] = [_rule("", "nodes", "list watch")]
 """Which nodes are cordoned: for a ClusterRole, as nodes have no namespace. Without it cordons are not heeded."""
 
+OPERATOR_SCALING_RULES: Final[Rules] = [_rule("", "pods", "patch")]
+"""To mark the pods of idle workers where pools are autoscaled; `operator_policies` keep it to that annotation."""
+
 WORKER_RULES: Final[Rules] = [
     _rule(GROUP, PLURAL, "get list watch"),
     _rule(GROUP, f"{PLURAL}/status", "patch"),

@@ -9,10 +9,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from picshapes_crds.admission import DELETION_COST_ANNOTATION
 from picshapes_crds.cluster import Json
 from picshapes_crds.names import COMPONENT_LABEL, COMPONENT_WORKER
 from picshapes_crds.scheduling.demand import Worker, worker_of
 from picshapes_crds.workers import LEASE_STALE_S, WorkerLease, WorkerPod, read_lease, read_pod
+from picshapes_operator.deletion_cost import Standing
 from picshapes_operator.recover import Holder
 
 WATCH_SILENCE_S: Final = 10.0
@@ -31,6 +33,8 @@ class Fleet:
     def __init__(self) -> None:
         self.pods_listed = False
         self._pods: dict[str, WorkerPod] = {}
+        self._costs: dict[str, str | None] = {}
+        """Deletion costs of the pods, by name."""
         self._leases: dict[str, _Seen] = {}
         self._cordoned: set[str] = set()
         self._leases_listed = False
@@ -50,12 +54,13 @@ class Fleet:
         """Take in a pod as it is now."""
         seen = read_pod(pod)
         self._pods[seen.name] = seen
+        self._costs[seen.name] = (pod["metadata"].get("annotations") or {}).get(DELETION_COST_ANNOTATION)
         self._touched.add(seen.name)
 
     def forget_pod(self, name: str, uid: str) -> None:
         """Drop a pod, unless another has taken its name meanwhile."""
         if name in self._pods and self._pods[name].uid == uid:
-            del self._pods[name]
+            del self._pods[name], self._costs[name]
             self._touched.add(name)
 
     def keep_pods(self, uids: set[str], version: int) -> None:
@@ -69,6 +74,11 @@ class Fleet:
         """Say whether a pod's metadata, read elsewhere, is newer than what was seen of it."""
         known = self._pods.get(metadata["name"])
         return known is None or known.version < int(metadata["resourceVersion"])
+
+    def standing(self, worker: Worker) -> Standing:
+        """Return how a worker's pod stands when its pool is scaled down."""
+        uid, cost = self._pods[worker.name].uid, self._costs[worker.name]
+        return Standing(worker.name, uid, busy=worker.held > 0, cost=cost)
 
     def cordon(self, nodes: set[str]) -> None:
         """Take in which nodes are cordoned now: all of them."""

@@ -29,6 +29,7 @@ from picshapes_crds.resource import GenerationJob
 from picshapes_operator import feeds, handlers, nodes
 from picshapes_operator.collector import StateCollector
 from picshapes_operator.events import Events
+from picshapes_operator.idle_pods import IdlePods
 from picshapes_operator.loop import Loop
 from picshapes_operator.metrics import Metrics
 from picshapes_operator.probes import PortTakenError, probes, serve
@@ -101,6 +102,9 @@ async def operate(settings: Settings, catalogue: Catalogue, stop: asyncio.Event)
                     tasks.create_task(loop.run(), name="loop"),
                     tasks.create_task(events.run(), name="events"),
                 ]
+                if settings.mark_idle:
+                    idle = IdlePods(cluster, settings.namespace, state, clock, metrics)
+                    parts.append(tasks.create_task(idle.run(leadership.held), name="idle pods"))
                 await stop.wait()
                 for part in parts:
                     part.cancel()

@@ -2,6 +2,7 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from picshapes_crds.phases import Reason
 from picshapes_crds.resource import GenerationJob
 
 _RUN_TIMES_S = (0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 120, 300)
@@ -23,6 +24,8 @@ class Metrics:
         self.requeues = Counter(
             "picshapes_requeues", "Jobs put back to Pending, by reason", ["reason"], registry=registry
         )
+        for reason in (Reason.WORKER_LOST, Reason.REBALANCED):
+            self.requeues.labels(reason.value)  # from 0 on: no alert sees a figure rise that was not there before
         self.events = Counter(
             "picshapes_operator_events", "Kubernetes Events, by outcome", ["outcome"], registry=registry
         )

@@ -36,4 +36,9 @@ class Settings(BaseSettings):
     watch_nodes: bool = Field(
         default=True, description="Give workers on cordoned nodes no new jobs; needs to list and watch nodes."
     )
+    mark_idle: bool = Field(
+        default=False,
+        description="Give pods of workers that idle a lower deletion cost, so that a scale-down takes them first;"
+        " needs to patch pods.",
+    )
     identity: str = Field("", description="Name in the leader's Lease; by default of the host and the process id.")

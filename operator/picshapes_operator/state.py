@@ -18,6 +18,7 @@ from picshapes_crds.phases import HELD, TERMINAL, Phase
 from picshapes_crds.resource import GenerationJob
 from picshapes_crds.scheduling.demand import Worker
 from picshapes_operator.accounting import Accounting, owner_of
+from picshapes_operator.deletion_cost import Standing
 from picshapes_operator.expire import expires_at
 from picshapes_operator.explanations import Explanations
 from picshapes_operator.facts import has_moved, is_lost, places_of, turn_on_worker
@@ -172,6 +173,11 @@ class ClusterState:
         """Return all workers, with the places that are taken of each, claims on their way included."""
         self.look(everything=True)
         return self.roster.workers()
+
+    def standings(self) -> list[Standing]:
+        """Return how the pods of all workers stand that hold jobs or take new ones."""
+        workers = (worker for worker in self.workers() if worker.held or worker.accepting)
+        return [self.fleet.standing(worker) for worker in workers]
 
     def open_snapshot(self, most: int) -> Snapshot:
         """Return what a decision on at most so many claims needs."""

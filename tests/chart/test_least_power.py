@@ -29,6 +29,7 @@ POWER = {
     "ValidatingAdmissionPolicyBinding",
 }
 IN_FORCE_WITHIN_S = 90.0
+COST = "controller.kubernetes.io/pod-deletion-cost"
 LABELS = {"app.kubernetes.io/component": "worker"}
 
 As = Callable[[str], Kubectl]
@@ -53,7 +54,8 @@ def admin(
     assert binaries.kubectl is not None
     kubectl = Kubectl(binaries.kubectl, config, folder / "cache")
     kubectl("create", "namespace", namespace)
-    release = chart.render({"crds.enabled": False}, "picshapes", namespace)
+    values = {"crds.enabled": False, "worker.autoscaling.type": "keda"}
+    release = chart.render(values, "picshapes", namespace)
     manifest = yaml.safe_dump_all([one for one in release.objects if one["kind"] in POWER])
     kubectl("apply", "-f", "-", stdin=manifest)
     for name in ("worker-a", "worker-b"):
@@ -172,6 +174,33 @@ def test_a_worker_makes_its_own_lease_and_no_other(worker: Kubectl) -> None:
     worker("create", "-f", "-", stdin=lease("worker-a"))
     refusal = worker.refused("create", "-f", "-", stdin=lease("picshapes-operator"))
     assert "a worker may write only the Lease of its own pod's name" in refusal
+
+
+@pytest.fixture(scope="module")
+def operator(bound: As) -> Kubectl:
+    """kubectl with the operator's token, once its policy is in force."""
+    own = bound("operator")
+    deadline_s = time.monotonic() + IN_FORCE_WITHIN_S
+    change = merge(metadata={"labels": {"a": "b"}})
+    while own.call("patch", "pod", "worker-b", *change, "--dry-run=server").returncode == 0:
+        assert time.monotonic() < deadline_s, "the policy is not in force"
+    return own
+
+
+def test_the_operator_gives_pods_a_deletion_cost_and_changes_nothing_else_of_them(operator: Kubectl) -> None:
+    for cost in ("-1", None):
+        operator("patch", "pod", "worker-b", *merge(metadata={"annotations": {COST: cost}}))
+    changes: dict[str, dict[str, object]] = {
+        "another annotation": {"metadata": {"annotations": {COST: "-1", "a": "b"}}},
+        "a label": {"metadata": {"labels": {"app.kubernetes.io/component": "api"}}},
+        "the image": {"spec": {"containers": [{"name": "worker", "image": "other"}]}},
+        "a finalizer": {"metadata": {"finalizers": ["example.org/a"]}},
+    }
+    said = {
+        what: operator.refused("patch", "pod", "worker-b", *merge(**change)).rpartition(": ")[2]
+        for what, change in changes.items()
+    }
+    assert said == dict.fromkeys(changes, "the operator may change only the deletion cost of a pod")
 
 
 def test_only_the_api_says_whose_a_job_is(bound: As, admin: Kubectl) -> None:

@@ -117,6 +117,23 @@ def test_the_operator_is_told_what_each_pool_offers(chart: Chart) -> None:
     ]
 
 
+def test_only_where_something_scales_a_pool_the_operator_marks_idle_pods_and_may(chart: Chart) -> None:
+    found = {}
+    for variant in ("default", "gpus"):
+        release = chart.render(variant)
+        rules = [rule for rule in release.find("Role", "operator")["rules"] if rule["resources"] == ["pods"]]
+        policies = {one["metadata"]["name"] for one in release.of_kind("ValidatingAdmissionPolicy")}
+        found[variant] = (
+            release.env("operator").get("PICSHAPES_MARK_IDLE"),
+            sorted(verb for rule in rules for verb in rule["verbs"]),
+            "ps-picshapes-operator-pods.picshapes.io" in policies,
+        )
+    assert found == {
+        "default": (None, ["get", "list", "watch"], False),
+        "gpus": ("true", ["get", "list", "patch", "watch"], True),
+    }
+
+
 def test_replicas_are_left_to_what_scales_a_pool(chart: Chart) -> None:
     release = chart.render("gpus")
     have = {

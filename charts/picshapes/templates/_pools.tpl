@@ -13,6 +13,16 @@
 {{- toJson $all -}}
 {{- end }}
 
+{{- /* "true" if something else scales a pool: then the operator marks the pods of idle workers. */ -}}
+{{- define "picshapes.autoscaled" -}}
+{{- $autoscaled := false -}}
+{{- range .Values.workerPools -}}
+{{- $pool := include "picshapes.pool" (dict "root" $ "pool" .) | fromJson -}}
+{{- if ne $pool.autoscaling.type "none" }}{{- $autoscaled = true }}{{- end -}}
+{{- end -}}
+{{- if $autoscaled }}true{{ end -}}
+{{- end }}
+
 {{- /* What the operator is to know of the pools, for the number of workers that each wants. */ -}}
 {{- define "picshapes.pools" -}}
 {{- $pools := list -}}

@@ -70,6 +70,10 @@
   value: {{ include "picshapes.pools" . | quote }}
 - name: PICSHAPES_WATCH_NODES
   value: {{ .Values.operator.watchNodes | quote }}
+{{- if include "picshapes.autoscaled" . }}
+- name: PICSHAPES_MARK_IDLE
+  value: "true"
+{{- end }}
 - name: PICSHAPES_POOL_DRAIN_S
   value: {{ .Values.operator.poolDrainSeconds | int64 | quote }}
 {{- end }}

@@ -120,3 +120,11 @@
   - list
   - watch
 {{- end }}
+{{- define "picshapes.rules.scaling" -}}
+- apiGroups:
+  - ''
+  resources:
+  - pods
+  verbs:
+  - patch
+{{- end }}
