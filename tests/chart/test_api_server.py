@@ -14,10 +14,11 @@ from tests.integration.kubectl import Kubectl
 from picshapes_cli.controlplane.binaries import Binaries
 from picshapes_cli.controlplane.server import ControlPlane
 
+from .foreign_definitions import foreign_definitions
 from .rendering import VARIANTS, Chart
 
 FOREIGN: Final = {"HTTPRoute", "PodMonitor", "PrometheusRule", "ScaledObject", "ServiceMonitor"}
-"""Kinds that a bare API server doesn't know."""
+"""Kinds that are defined by others."""
 APPLY: Final = ("apply", "--server-side", "--force-conflicts", "--dry-run=server", "--validate=strict")
 RESTRICTED: Final = "pod-security.kubernetes.io/enforce=restricted"
 
@@ -26,6 +27,16 @@ RESTRICTED: Final = "pod-security.kubernetes.io/enforce=restricted"
 def kubectl(control_plane: ControlPlane, binaries: Binaries, tmp_path_factory: pytest.TempPathFactory) -> Kubectl:
     assert binaries.kubectl is not None
     return Kubectl(binaries.kubectl, control_plane.admin_kubeconfig, tmp_path_factory.mktemp("kubectl"))
+
+
+@pytest.fixture(scope="module")
+def foreign_kinds(kubectl: Kubectl) -> Iterator[None]:
+    """The API server knows the resources of others that the chart makes objects of."""
+    files = [word for path in foreign_definitions() for word in ("-f", str(path))]
+    names = kubectl("apply", "--server-side", "-o", "name", *files).splitlines()
+    kubectl("wait", "--for=condition=Established", "--timeout=60s", *names)
+    yield
+    kubectl("delete", *names)
 
 
 @pytest.fixture(scope="module")
@@ -40,15 +51,29 @@ def restricted(kubectl: Kubectl) -> Iterator[str]:
     kubectl("delete", "namespace", name, "--wait=false")
 
 
+@pytest.mark.usefixtures("foreign_kinds")
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_the_api_server_takes_every_object_and_knows_every_field(
     chart: Chart, kubectl: Kubectl, restricted: str, tmp_path: Path, variant: str
 ) -> None:
-    objects = [one for one in chart.render(variant).objects if one["kind"] not in FOREIGN]
+    objects = chart.render(variant).objects
     manifest = tmp_path / "manifest.yaml"
     manifest.write_text(yaml.safe_dump_all(objects))
     answer = kubectl(*APPLY, "-n", restricted, "-f", str(manifest))
     assert len(answer.splitlines()) == len(objects)
+
+
+@pytest.mark.usefixtures("foreign_kinds")
+def test_a_field_that_others_do_not_define_is_refused_in_every_kind_of_theirs(
+    chart: Chart, kubectl: Kubectl, restricted: str
+) -> None:
+    objects = [one for variant in VARIANTS for one in chart.render(variant).objects]
+    foreign = {one["kind"]: one for one in objects if one["kind"] in FOREIGN}
+    assert set(foreign) == FOREIGN
+    for one in foreign.values():
+        wrong = {**one, "spec": {**one["spec"], "unheardOf": True}}
+        refusal = kubectl.refused(*APPLY, "-n", restricted, "-f", "-", stdin=json.dumps(wrong))
+        assert ".spec.unheardOf: field not declared in schema" in refusal
 
 
 @pytest.mark.parametrize("variant", ["default", "external", "gpus"])
