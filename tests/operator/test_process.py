@@ -12,10 +12,16 @@ import pytest_asyncio
 
 from picshapes_cli.controlplane.server import ControlPlane
 from picshapes_cli.processes import Child, Children, ChildSpec
-from picshapes_crds.cluster import LEASES
+from picshapes_crds.admission import DELETION_COST_ANNOTATION
+from picshapes_crds.catalogue import Catalogue
+from picshapes_crds.clock import SystemClock
+from picshapes_crds.cluster import JOBS, LEASES, PODS, Scope
 from picshapes_crds.cluster.kube import KubeCluster
+from picshapes_crds.names import API_VERSION, COMPONENT_LABEL, COMPONENT_WORKER, KIND
+from picshapes_crds.workers import lease_body, read_pod, worker_labels
 
 READY_WITHIN_S = 120.0
+SEEN_WITHIN_S = 120.0
 
 
 @pytest_asyncio.fixture
@@ -40,6 +46,7 @@ async def operator(
         "PICSHAPES_NAMESPACE": namespace,
         "PICSHAPES_PROBE_PORT": str(probes.base_url.port),
         "PICSHAPES_LOG_FORMAT": "text",
+        "PICSHAPES_MARK_IDLE": "true",
     }
     argv = [sys.executable, "-m", "picshapes_operator"]
     async with Children() as children:
@@ -59,6 +66,33 @@ async def test_on_sigterm_it_gives_its_lease_up_and_ends_well_with_a_probe_conne
     assert await operator.stop() == 0
     lease = await cluster.get(LEASES, namespace, "picshapes-operator")
     assert lease["spec"]["holderIdentity"] == ""
+
+
+async def test_a_worker_that_was_marked_as_idle_loses_the_mark_with_its_next_job(
+    operator: Child, cluster: KubeCluster, namespace: str
+) -> None:
+    catalogue = Catalogue.load("demo")
+    weights = {model: one.weights.revision_id for model, one in catalogue.models.items()}
+    labels = worker_labels(8000, catalogue.profile, weights) | {COMPONENT_LABEL: COMPONENT_WORKER}
+    metadata = {"name": "w", "labels": labels, "annotations": {DELETION_COST_ANNOTATION: "-1"}}
+    spec = {"containers": [{"name": "worker", "image": "none"}], "schedulerName": "nobody"}
+    await cluster.create(PODS, namespace, {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
+    status = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
+    pod = await cluster.merge_patch(PODS, namespace, "w", {"status": status}, "status")
+    lease = lease_body(read_pod(pod), "process-w", frozenset(), SystemClock().now())
+    await cluster.create(LEASES, namespace, lease)
+    job = {"metadata": {"name": "job"}, "spec": {"prompt": "a red circle"}}
+    await cluster.create(JOBS, namespace, {"apiVersion": API_VERSION, "kind": KIND, **job})
+
+    version = pod["metadata"]["resourceVersion"]
+    async with asyncio.timeout(SEEN_WITHIN_S):
+        async for event in cluster.watch(PODS, Scope(namespace), version):
+            annotations = event.object["metadata"].get("annotations", {})
+            if event.type == "MODIFIED" and DELETION_COST_ANNOTATION not in annotations:
+                break
+    held = await cluster.get(JOBS, namespace, "job")
+    assert (held["status"]["phase"], held["status"]["workerName"]) == ("Claimed", "w")
+    assert operator.returncode is None
 
 
 async def test_it_says_in_one_sentence_what_is_wrong_with_its_settings(tmp_path: Path) -> None:
