@@ -25,6 +25,12 @@ class BoundedProtocol(HttpProtocol):
         if not begins:
             self._time = counted_from
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Take in that the connection has ended; whoever waits for the last one to end is told."""
+        super().connection_lost(exc)  # type: ignore[no-untyped-call] # Sanic types it in part
+        if not self.connections:
+            self.app.ctx.deserted.set()
+
     def check_timeouts(self) -> None:
         """Give up what takes too long, as Sanic does; but then close the connection, whatever it waits for."""
         super().check_timeouts()  # type: ignore[no-untyped-call] # Sanic types it in part

@@ -6,6 +6,7 @@ graceful end are ours (https://sanic.dev/en/guide/running/running.html#asynchron
 
 import asyncio
 import socket
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from sanic import Sanic
@@ -31,6 +32,7 @@ class HttpServer:
     def __init__(self, app: Sanic[Any, Any], services: Services) -> None:
         self._app, self._services = app, services
         self._server: AsyncioServer | None = None
+        self._deserted = app.ctx.deserted = asyncio.Event()
 
     async def start(self, host: str, port: int) -> int:
         """Listen and serve; return the port, which is a free one if 0 was asked for."""
@@ -48,16 +50,18 @@ class HttpServer:
 
     async def stop(self) -> None:
         """Stop listening, let requests under way end for a bounded time, then close what is left."""
-        server, self._services.stopping = self._server, True
+        (server, self._server), self._services.stopping = (self._server, None), True
         if server is None:
             return
         await self._event("shutdown", "before")
         server.close()  # type: ignore[no-untyped-call] # as above
+        self._deserted.clear()
         for connection in server.connections:
-            connection.close_if_idle()
-        deadline = asyncio.get_running_loop().time() + GRACE_S
-        while server.connections and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110 - Sanic tells no one when a connection ends
-            await asyncio.sleep(0.02)
+            if not connection.close_if_idle():
+                connection.http.keep_alive = False  # what it answers now is the last
+        if server.connections:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._deserted.wait(), GRACE_S)
         for connection in list(server.connections):
             connection.abort()
         await self._event("shutdown", "after")

@@ -39,6 +39,7 @@ class RunningApi:
     storage: Path
     cluster: KubeCluster
     namespace: str
+    server: HttpServer
 
     async def user(self, credits: int = 100, role: Role = Role.USER) -> "Caller":  # noqa: A002 - the contract's name
         """Make a user and return a client that speaks for it."""
@@ -71,7 +72,8 @@ async def serving(around: Surroundings, storage: Path) -> AsyncIterator[RunningA
     try:
         port = await server.start("127.0.0.1", 0)
         assert isinstance(around.cluster, KubeCluster)
-        yield RunningApi(api, f"http://127.0.0.1:{port}", storage, around.cluster, around.namespace)
+        url = f"http://127.0.0.1:{port}"
+        yield RunningApi(api, url, storage, around.cluster, around.namespace, server)
     finally:
         await server.stop()
         await api.services.placer.finish()
