@@ -3,6 +3,8 @@
 Needs the worker's packages, which are imported only here.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -23,9 +25,10 @@ Models = Annotated[list[str] | None, typer.Option("--model", help="Of the catalo
 @app.command("pull")
 def pull_command(folder: Folder, catalogue: Chosen = "real", model: Models = None) -> None:
     """Bring models into DIR, going on where an earlier run stopped. HF_TOKEN and HF_ENDPOINT are heeded."""
-    from picshapes_worker.engine import ModelUnavailableError  # noqa: PLC0415 - only with the worker's packages
-    from picshapes_worker.hub import Hub  # noqa: PLC0415 - as above
-    from picshapes_worker.pulling import Arrived, pull  # noqa: PLC0415 - as above
+    with _workers_packages():
+        from picshapes_worker.engine import ModelUnavailableError  # noqa: PLC0415 - only with the worker's packages
+        from picshapes_worker.hub import Hub  # noqa: PLC0415 - as above
+        from picshapes_worker.pulling import Arrived, pull  # noqa: PLC0415 - as above
 
     def tell(arrived: Arrived) -> None:
         console.print(f"{arrived.model}: {arrived.percent} % of {arrived.all_bytes / 2**30:.1f} GiB")
@@ -41,8 +44,9 @@ def pull_command(folder: Folder, catalogue: Chosen = "real", model: Models = Non
 @app.command("verify")
 def verify_command(folder: Folder, catalogue: Chosen = "real", model: Models = None) -> None:
     """Read every byte of the models in DIR and compare with the list of checksums; exit with 1 if one differs."""
-    from picshapes_worker.checksums import NoChecksumsError, verify  # noqa: PLC0415 - as above
-    from picshapes_worker.pulling import folder_of  # noqa: PLC0415 - as above
+    with _workers_packages():
+        from picshapes_worker.checksums import NoChecksumsError, verify  # noqa: PLC0415 - as above
+        from picshapes_worker.pulling import folder_of  # noqa: PLC0415 - as above
 
     wrong: list[str] = []
     for name, weights in _from_hub(catalogue, model):
@@ -55,6 +59,18 @@ def verify_command(folder: Folder, catalogue: Chosen = "real", model: Models = N
     if wrong:
         raise _failed("\n".join(wrong))
     console.print("All files are as they should be.")
+
+
+@contextmanager
+def _workers_packages() -> Iterator[None]:
+    """End the command with a sentence where imports within this context fail, as in the control image."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise _failed(
+            f"this installation has no {error.name}: run the command in the worker's image, "
+            "or where `make setup` has installed everything"
+        ) from error
 
 
 def _from_hub(source: str, chosen: list[str] | None) -> list[tuple[str, Weights]]:

@@ -70,3 +70,17 @@ def test_a_hub_that_refuses_is_told_in_one_sentence(server: SmallHub, catalogue:
 def test_a_catalogue_without_a_hub_has_nothing_to_pull(tmp_path: Path) -> None:
     said = run("pull", str(tmp_path), "--catalogue", "demo")[1]
     assert "no model of the catalogue demo comes from a hub" in said
+
+
+@pytest.mark.parametrize("command", ["pull", "verify"])
+@pytest.mark.parametrize("missing", ["picshapes_worker", "huggingface_hub"])
+def test_without_the_workers_packages_it_says_where_to_run_it(tmp_path: Path, command: str, missing: str) -> None:
+    program = f"import sys; sys.modules['{missing}'] = None; from picshapes_cli.main import app; app()"
+    argv = [sys.executable, "-c", program, "weights", command, str(tmp_path)]
+    ended = subprocess.run(argv, capture_output=True, text=True, timeout=240, check=False)
+
+    said = " ".join((ended.stdout + ended.stderr).split())
+    assert ended.returncode == 1
+    assert f"this installation has no {missing}" in said
+    assert "run the command in the worker's image" in said
+    assert "Traceback" not in said
