@@ -5,15 +5,20 @@ from pathlib import Path
 import pytest
 
 from .helm_program import ensure_helm
+from .promtool_program import ensure_promtool
 from .rendering import Chart
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Build helm before the first test that needs it: a minute or more, with progress to be seen."""
+    """Build helm and promtool before the first test that needs them: minutes, with progress to be seen."""
+    if session.config.option.collectonly:
+        return
     asked = {name for item in session.items for name in getattr(item, "fixturenames", ())}
-    if "chart" in asked and not session.config.option.collectonly:
-        with session.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+    with session.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+        if "chart" in asked:
             ensure_helm()
+        if "promtool" in asked:
+            ensure_promtool()
 
 
 @pytest.fixture(scope="session")

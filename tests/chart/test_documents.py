@@ -26,6 +26,14 @@ def test_the_pages_values_are_taken(chart: Chart, first: str, deployments: int) 
     assert len(chart.render(examples()[first]).of_kind("Deployment")) == deployments
 
 
+def test_the_page_tells_of_every_alert_and_how_bad_it_is(chart: Chart) -> None:
+    (rules,) = chart.render("everything").of_kind("PrometheusRule")
+    alerts = {
+        rule["alert"]: rule["labels"]["severity"] for group in rules["spec"]["groups"] for rule in group["rules"]
+    }
+    assert dict(re.findall(r"^\| `(PicShapes\w+)` \| (\w+) \|", PAGE, re.MULTILINE)) == alerts
+
+
 def test_the_page_says_what_is_kept(chart: Chart) -> None:
     kept = {
         one["metadata"]["name"]

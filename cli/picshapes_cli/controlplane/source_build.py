@@ -27,7 +27,7 @@ class SourceBuild:
     """What to build.
 
     `sources` are the main module's files (go.mod, go.sum) by name; `packages` the Go package of each program,
-    by the program's file name.
+    by the program's file name; `tags` the build constraints that hold.
     """
 
     sources: Mapping[str, str]
@@ -35,6 +35,7 @@ class SourceBuild:
     ldflags: str
     scratch_dir: Path
     out_dir: Path
+    tags: tuple[str, ...] = ()
 
     @property
     def names(self) -> str:
@@ -106,7 +107,8 @@ class _Runner:
 
     def _run(self, verb: str, arguments: list[str], on_line: Callable[[str], None]) -> None:
         # readonly: what go.sum doesn't know is an error. modcacherw: so that the folder can be removed.
-        argv = [str(self.go.program), verb, "-mod=readonly", "-modcacherw", *arguments]
+        tags = f"-tags={','.join(self.job.tags)}"
+        argv = [str(self.go.program), verb, "-mod=readonly", "-modcacherw", tags, *arguments]
         result = run_go(argv, self.env, self.module_dir, timeout_s=BUILD_TIMEOUT_S, on_line=on_line)
         if result.returncode == 0:
             return

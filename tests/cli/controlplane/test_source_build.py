@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,18 @@ def test_progress_names_the_programs_and_counts_packages_up_to_all(go: GoToolcha
     assert [event.done for event in compiling] == list(range(len(compiling)))
     assert compiling[-1].done >= compiling[-1].total - 1  # "unsafe" is listed and never compiled
     assert events[-1].message == f"built apiserver, etcd into {tmp_path / 'v7'}"
+
+
+def test_files_of_a_tag_are_built_only_with_it(go: GoToolchain, tmp_path: Path) -> None:
+    tagged = "//go:build tagged\n\npackage main\n\nfunc init() { version += \" tagged\" }\n"
+    job = tiny_build(tmp_path)
+    job = replace(job, sources={**job.sources, "cmd/apiserver/tagged.go": tagged})
+    said = []
+    for tags in ((), ("tagged",)):
+        build(replace(job, tags=tags), go, OFFLINE, lambda _event: None)
+        program = tmp_path / "v7" / "apiserver"
+        said.append(subprocess.run([program], check=True, capture_output=True, text=True).stderr)
+    assert said == ["v7\n", "v7 tagged\n"]
 
 
 def test_a_build_leaves_only_its_programs(go: GoToolchain, tmp_path: Path) -> None:
