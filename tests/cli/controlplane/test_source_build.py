@@ -59,7 +59,7 @@ def test_progress_names_the_programs_and_counts_packages_up_to_all(go: GoToolcha
 
 
 def test_files_of_a_tag_are_built_only_with_it(go: GoToolchain, tmp_path: Path) -> None:
-    tagged = "//go:build tagged\n\npackage main\n\nfunc init() { version += \" tagged\" }\n"
+    tagged = '//go:build tagged\n\npackage main\n\nfunc init() { version += " tagged" }\n'
     job = tiny_build(tmp_path)
     job = replace(job, sources={**job.sources, "cmd/apiserver/tagged.go": tagged})
     said = []
