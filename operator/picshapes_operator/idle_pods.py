@@ -37,7 +37,11 @@ class IdlePods:
     async def run(self, leads: Callable[[], bool]) -> None:
         """Look every few seconds, for ever; write only while this process leads."""
         while True:
-            allowed = await self._look() if leads() and self._state.fleet.synced else True
+            allowed = True
+            if leads() and self._state.fleet.synced:
+                allowed = await self._look()
+            else:
+                self._costs = DeletionCosts()  # what it remembers grows old
             await self._clock.sleep(LOOK_S if allowed else ASKED_AGAIN_S)
 
     async def _look(self) -> bool:

@@ -145,12 +145,17 @@ async def test_the_pod_of_an_idle_worker_is_marked_and_a_job_takes_the_mark_away
     assert set(pool.clock.slept) == {5.0}
 
 
-async def test_an_operator_that_does_not_lead_marks_nothing(pool: Pool) -> None:
+async def test_an_operator_that_does_not_lead_marks_nothing_and_begins_anew_once_it_leads(pool: Pool) -> None:
     await pool.add("idle")
-    pool.leads = False
     pool.follow()
+    await pool.clock.pass_sleeps(2)
+    pool.leads = False
     await pool.clock.pass_sleeps(10)
+    pool.leads = True
+    await pool.clock.pass_sleeps(6)  # the first of these looks is the one at which it begins to idle
     assert await pool.costs() == {"idle": None}
+    await pool.clock.pass_sleeps(1)
+    assert await pool.costs() == {"idle": "-1"}
 
 
 async def test_a_pod_made_again_under_the_same_name_is_not_taken_for_the_one_that_idled(pool: Pool) -> None:
