@@ -150,6 +150,16 @@ def lease_renewal(
     }
 
 
+def with_loading(body: Json, said: str) -> Json:
+    """Return a Lease's body or patch that also says what the worker still does before it is Ready.
+
+    With nothing to say it is a patch, after which the Lease says it no more.
+    """
+    metadata = body["metadata"]
+    annotations = metadata["annotations"] | {names.LOADING_ANNOTATION: said or None}
+    return body | {"metadata": metadata | {"annotations": annotations}}
+
+
 def _annotations(models: frozenset[str], limits_mib: Mapping[str, int]) -> Json:
     limits = ",".join(f"{model}={limit}" for model, limit in sorted(limits_mib.items()))
     return {

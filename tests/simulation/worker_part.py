@@ -15,6 +15,7 @@ from picshapes_worker.lease import LeaseKeeper
 from picshapes_worker.lifecycle import Worker
 from picshapes_worker.machine import Machine
 from picshapes_worker.metrics import Metrics
+from picshapes_worker.preparing import Preparing
 from picshapes_worker.settings import Settings
 from picshapes_worker.vitals import Budgets, Vitals
 
@@ -42,7 +43,7 @@ class WorkerPart:
         """Run until told to stop or until something ends it."""
         vitals, models = self.vitals, list(self._settings.models)
 
-        async def open_engine(_: AsyncExitStack) -> tuple[EngineHost, Device]:
+        async def open_engine(_: AsyncExitStack, __: Preparing) -> tuple[EngineHost, Device]:
             host = SimulatedHost(vitals, net.faults, self._rng, violated)
             return host, Device("cpu", "simulated", self._settings.vram_mib or 0)
 
@@ -89,6 +90,10 @@ class LeaseTask:
     def memory_limits(self, limits_mib: Mapping[str, int]) -> None:
         """Let the Lease say for what the memory suffices."""
         self._keeper.memory_limits(limits_mib)
+
+    def loading(self, said: str) -> None:
+        """Let the Lease say what is still done before the worker is Ready."""
+        self._keeper.loading(said)
 
     async def stop(self, within_s: float) -> None:
         """Give the Lease up."""

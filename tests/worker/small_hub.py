@@ -17,6 +17,8 @@ FILES = {
     "whole_model.safetensors": b"not wanted either",
 }
 
+HELD_AT_MOST_S = 300.0
+
 
 def is_large(path: str) -> bool:
     return path.endswith(".safetensors")
@@ -38,6 +40,8 @@ class SmallHub:
         """How often a file is still sent with a wrong byte."""
         self.cut: dict[str, int] = {}
         """How often the connection still breaks in the middle of a file."""
+        self.held: dict[str, threading.Event] = {}
+        """Files of which only half is sent until the event is set."""
         self.asked: list[tuple[str, str, str | None]] = []
         """Method, path and range of each request."""
         hub = self
@@ -110,7 +114,8 @@ class SmallHub:
         cut = body and self.cut.get(name, 0) > 0
         if cut:
             self.cut[name] -= 1
-        self._send(request, content[start:], headers, body=body, status=206 if start else 200, cut=cut)
+        held = self.held.get(name) if body else None
+        self._send(request, content[start:], headers, body=body, status=206 if start else 200, cut=cut, held=held)
 
     def _send(
         self,
@@ -121,13 +126,19 @@ class SmallHub:
         body: bool = True,
         status: int = 200,
         cut: bool = False,
+        held: threading.Event | None = None,
     ) -> None:
         request.send_response(status)
         for key, value in {**headers, "Content-Length": str(len(content))}.items():
             request.send_header(key, value)
         request.end_headers()
+        half = len(content) // 2
         if body:
-            request.wfile.write(content[: len(content) // 2] if cut else content)
+            request.wfile.write(content[:half])
+        if held is not None:
+            held.wait(HELD_AT_MOST_S)
+        if body and not cut:
+            request.wfile.write(content[half:])
         if cut:
             request.close_connection = True
 

@@ -107,6 +107,49 @@ async def test_a_limit_of_the_memory_is_written_at_once(memory: MemoryCluster, c
         assert told == "flux-schnell=32999,z-image-turbo=20999"
 
 
+async def test_what_still_loads_is_written_with_the_lease_and_goes_once_nothing_does(
+    memory: MemoryCluster, clock: HandClock
+) -> None:
+    one = keeper(memory, clock)
+    one.loading("flux-schnell loading")
+    async with held(one) as renewals:
+        await memory.until(lambda: bool(renewals))
+        assert lease(memory)["metadata"]["annotations"]["picshapes.io/loading"] == "flux-schnell loading"
+        one.loading("")
+        await memory.until(lambda: "picshapes.io/loading" not in lease(memory)["metadata"]["annotations"])
+
+
+async def test_a_percentage_that_runs_is_not_written_each_time_and_its_last_value_always(
+    memory: MemoryCluster, clock: HandClock
+) -> None:
+    one = LeaseKeeper(memory, POD, "process-1", clock, random.Random(0))
+    async with held(one) as renewals:
+        await memory.until(lambda: bool(renewals))
+        for percent in range(100):
+            one.loading(f"flux-schnell pulling {percent}%")
+            await asyncio.sleep(0)
+        await memory.until(
+            lambda: (
+                lease(memory)["metadata"]["annotations"].get("picshapes.io/loading") == "flux-schnell pulling 99%"
+            )
+        )
+
+    progress = [body for verb, body in memory.calls if verb == "merge_patch" and "annotations" in body["metadata"]]
+    assert len(progress) == 2
+
+
+async def test_a_process_that_takes_over_does_not_keep_what_the_earlier_one_loaded(
+    memory: MemoryCluster, clock: HandClock
+) -> None:
+    old = keeper(memory, clock)
+    old.loading("flux-schnell pulling 3%")
+    async with held(old) as first:
+        await memory.until(lambda: bool(first))
+    async with held(keeper(memory, clock, "process-2")) as second:
+        await memory.until(lambda: bool(second))
+        assert "picshapes.io/loading" not in lease(memory)["metadata"]["annotations"]
+
+
 async def test_a_restarted_process_takes_the_lease_over(memory: MemoryCluster, clock: HandClock) -> None:
     async with held(keeper(memory, clock)) as first:
         await memory.until(lambda: bool(first))

@@ -2,7 +2,8 @@
 
 import pytest
 
-from picshapes_worker.residency import evictions, preload
+from picshapes_crds.catalogue import Catalogue
+from picshapes_worker.residency import Needs, evictions, preload
 
 NEEDS = {"flux": 32_160, "z-image": 19_550, "small": 4_000}
 
@@ -40,3 +41,15 @@ def test_evictions(resident: list[str], wanted: str, memory_mib: int, out: list[
 )
 def test_models_are_loaded_at_start_in_their_order_while_they_fit(memory_mib: int, first: list[str]) -> None:
     assert preload(["flux", "z-image", "small"], NEEDS, memory_mib) == first
+
+
+def test_what_a_model_took_counts_from_its_loading_on() -> None:
+    needs = Needs(Catalogue.load("real").models)
+    assert needs.to_draw(["z-image-turbo"], "flux-schnell") == {
+        "z-image-turbo": 19_572,
+        "flux-schnell": 32_159 + 1_100 + 768,
+    }
+    needs.loaded("z-image-turbo", 12_000)
+
+    assert needs.to_draw(["z-image-turbo"], "flux-schnell")["z-image-turbo"] == 12_000
+    assert needs.to_draw([], "z-image-turbo") == {"z-image-turbo": 12_000 + 1_100 + 768}

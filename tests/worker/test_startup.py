@@ -3,6 +3,7 @@
 import random
 
 import pytest
+from prometheus_client import CollectorRegistry
 from tests.worker.memory import Fault, HandClock, MemoryCluster
 
 from picshapes_crds.catalogue import Catalogue
@@ -12,7 +13,9 @@ from picshapes_worker.device import Device
 from picshapes_worker.engine import ModelUnavailableError
 from picshapes_worker.engine_host import InlineHost
 from picshapes_worker.engines.null import NullEngine
+from picshapes_worker.metrics import Metrics
 from picshapes_worker.patience import Patience
+from picshapes_worker.preparing import Preparing
 from picshapes_worker.startup import (
     StartupError,
     chosen_models,
@@ -23,6 +26,7 @@ from picshapes_worker.startup import (
     serveable,
     warm_up,
 )
+from picshapes_worker.vitals import Budgets, Vitals
 
 CATALOGUE, REAL = Catalogue.load("demo"), Catalogue.load("real")
 FLUX_REVISION = CATALOGUE.models["flux-schnell"].weights.revision_id
@@ -39,11 +43,29 @@ def test_all_models_of_the_catalogue_are_served_unless_some_are_named() -> None:
     assert chosen_models(("flux-schnell",), CATALOGUE) == ["flux-schnell"]
 
 
-async def test_models_that_fit_together_are_loaded() -> None:
+@pytest.fixture
+def told() -> list[str]:
+    """What the Lease was told of the preparations."""
+    return []
+
+
+@pytest.fixture
+def preparing(clock: HandClock, told: list[str]) -> Preparing:
+    return Preparing(Vitals(clock, Budgets(1800, 300)), Metrics(CollectorRegistry()), told.append)
+
+
+async def test_models_that_fit_together_are_loaded(preparing: Preparing, told: list[str]) -> None:
     host = InlineHost(NullEngine())
-    await warm_up(host, ["z-image-turbo", "flux-schnell"], CATALOGUE, Device("cpu", "", 512))
+    await warm_up(host, ["z-image-turbo", "flux-schnell"], CATALOGUE, Device("cpu", "", 512), preparing)
 
     assert host.loaded() == {"z-image-turbo", "flux-schnell"}
+    assert told == [
+        "flux-schnell loading",
+        "flux-schnell warming up",
+        "z-image-turbo loading",
+        "z-image-turbo warming up",
+        "",
+    ]
 
 
 def test_missing_weights_are_found_missing_before_anything_is_loaded() -> None:
@@ -56,9 +78,9 @@ def test_missing_weights_are_found_missing_before_anything_is_loaded() -> None:
         find_weights(["flux-schnell"], catalogue)
 
 
-async def test_a_model_that_does_not_fit_beside_the_first_is_not_loaded() -> None:
+async def test_a_model_that_does_not_fit_beside_the_first_is_not_loaded(preparing: Preparing) -> None:
     host = InlineHost(NullEngine())
-    await warm_up(host, ["z-image-turbo", "flux-schnell"], CATALOGUE, Device("cpu", "", 300))
+    await warm_up(host, ["z-image-turbo", "flux-schnell"], CATALOGUE, Device("cpu", "", 300), preparing)
 
     assert host.loaded() == {"z-image-turbo"}
 

@@ -17,7 +17,7 @@ from picshapes_worker.vitals import Budgets, Vitals
 def vitals(clock: HandClock) -> Vitals:
     made = Vitals(clock, Budgets(load_s=1800, step_s=300))
     made.watch_silent_s = lambda: 1.0
-    made.warm = made.labelled = made.leased = True
+    made.warm = made.stored = made.labelled = made.leased = True
     return made
 
 
@@ -31,6 +31,7 @@ def test_a_worker_is_ready_when_all_is_done_and_well(vitals: Vitals) -> None:
     ("flag", "said"),
     [
         ("warm", "models are loading"),
+        ("stored", "the store is not tried yet"),
         ("labelled", "the pod is not labelled yet"),
         ("leased", "the Lease is not held yet"),
     ],
@@ -48,15 +49,21 @@ def test_a_draining_worker_is_not_ready_but_renews(vitals: Vitals) -> None:
     assert vitals.may_renew()
 
 
-@pytest.mark.parametrize("silent_s", [None, 90.0])
-def test_a_watch_silent_for_90_s_ends_renewals_but_not_the_process(vitals: Vitals, silent_s: float | None) -> None:
+def test_a_watch_silent_for_90_s_ends_renewals_but_not_the_process(vitals: Vitals) -> None:
     vitals.watch_silent_s = lambda: 89.9
     assert vitals.may_renew()
 
-    vitals.watch_silent_s = lambda: silent_s
+    vitals.watch_silent_s = lambda: 90.0
     assert not vitals.may_renew()
     assert not vitals.ready()
     assert vitals.live()
+
+
+def test_before_there_is_a_watch_the_process_renews_but_is_not_ready(vitals: Vitals) -> None:
+    vitals.watch_silent_s = lambda: None
+
+    assert vitals.may_renew()
+    assert vitals.lacking() == "the watch of claims is silent"
 
 
 def test_an_engine_that_makes_no_step_within_its_budget_ends_the_process(vitals: Vitals, clock: HandClock) -> None:

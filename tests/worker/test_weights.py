@@ -3,16 +3,10 @@
 from pathlib import Path
 
 import pytest
-from prometheus_client import CollectorRegistry
-from tests.worker.memory import HandClock
 from tests.worker.small_hub import REPO, REVISION, SmallHub
 
 from picshapes_crds.catalogue import Catalogue, Weights
-from picshapes_worker.arrivals import Arrivals
 from picshapes_worker.hub import Hub, HubFetchError
-from picshapes_worker.metrics import Metrics
-from picshapes_worker.pulling import Arrived
-from picshapes_worker.vitals import Budgets, Vitals
 from picshapes_worker.weights import Source, at_hand, locate, weights_root
 
 DEMO = Catalogue.load("demo").models
@@ -43,12 +37,3 @@ def test_offline_and_not_there_says_how_to_fill_the_folder(
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(HubFetchError, match=r"is not there offline .*fill the folder with `picshapes"):
         at_hand(["flux-schnell"], {"flux-schnell": FROM_HUB}, tmp_path, Hub("http://127.0.0.1:9"), lambda _: None)
-
-
-def test_what_arrives_is_shown_by_the_probe_and_the_metric(clock: HandClock) -> None:
-    vitals, registry = Vitals(clock, Budgets(load_s=1, step_s=1)), CollectorRegistry()
-    Arrivals(vitals, Metrics(registry)).tell(Arrived("flux-schnell", 43, 100))
-
-    assert vitals.lacking().startswith("models are loading: flux-schnell 43 %; ")
-    name = "picshapes_worker_weights_arrived_ratio"
-    assert registry.get_sample_value(name, {"model": "flux-schnell"}) == 0.43

@@ -30,11 +30,13 @@ from picshapes_crds.workers import (
     WorkerPod,
     lease_body,
     lease_renewal,
+    with_loading,
 )
 from picshapes_worker.patience import Patience
 
 RENEW_WITHIN_S: Final = 8.0
 """A renewal that takes longer is made anew: a dead connection must not use up the 40 s."""
+LOADING_EVERY_S: Final = 1.0
 
 log = structlog.get_logger(__name__)
 
@@ -65,6 +67,10 @@ class LeaseKeeper:
         self._changed = asyncio.Event()
         self._loaded: frozenset[str] = frozenset()
         self._limits_mib: Mapping[str, int] = NO_LIMITS
+        self._loading = ""
+        self._loading_timer: asyncio.TimerHandle | None = None
+        self._loading_due = 0.0
+        """Before this time of the event loop, a change of what is said of loading is not written by itself."""
         self._ends = False
 
     def models_loaded(self, models: frozenset[str]) -> None:
@@ -79,9 +85,23 @@ class LeaseKeeper:
             self._limits_mib = limits_mib
             self._changed.set()
 
+    def loading(self, said: str) -> None:
+        """Note what is still done before the worker is Ready, if anything; written once a second at most."""
+        if said == self._loading:
+            return
+        self._loading = said
+        if self._loading_timer is None:
+            loop = asyncio.get_running_loop()
+            self._loading_timer = loop.call_at(max(loop.time(), self._loading_due), self._write_loading)
+
     def end(self) -> None:
         """Let `hold` give the Lease up and return."""
         self._ends = True
+        self._changed.set()
+
+    def _write_loading(self) -> None:
+        self._loading_timer = None
+        self._loading_due = asyncio.get_running_loop().time() + LOADING_EVERY_S
         self._changed.set()
 
     async def hold(self, may_renew: Callable[[], bool], renewed: Callable[[], None]) -> None:
@@ -119,10 +139,11 @@ class LeaseKeeper:
     async def _take(self) -> None:
         """Create the Lease, or take over the one that an earlier process of this pod's name left."""
         body = lease_body(self._pod, self._worker_id, self._loaded, self._clock.now(), self._limits_mib)
+        patch = with_loading(body, self._loading)
         try:
-            lease = await self._cluster.create(LEASES, self._pod.namespace, body)
+            lease = await self._cluster.create(LEASES, self._pod.namespace, patch if self._loading else body)
         except AlreadyExistsError:
-            lease = await self._cluster.merge_patch(LEASES, self._pod.namespace, self._pod.name, body)
+            lease = await self._cluster.merge_patch(LEASES, self._pod.namespace, self._pod.name, patch)
         self._version = lease["metadata"]["resourceVersion"]
 
     async def _renew(self) -> None:
@@ -139,7 +160,8 @@ class LeaseKeeper:
             await self._patch(self._renewal())
 
     def _renewal(self) -> Json:
-        return lease_renewal(self._worker_id, self._loaded, self._clock.now(), self._limits_mib)
+        renewal = lease_renewal(self._worker_id, self._loaded, self._clock.now(), self._limits_mib)
+        return with_loading(renewal, self._loading)
 
     async def _give_up(self) -> None:
         """Name no holder any more, so that the operator need not wait for the Lease to run out."""

@@ -27,6 +27,7 @@ class LeaseThread:
         self._keeper: LeaseKeeper | None = None
         self._models: frozenset[str] = frozenset()
         self._limits_mib: Mapping[str, int] = NO_LIMITS
+        self._loading = ""
         self.renewals = 0
         self.taken: asyncio.Future[None] = self._main_loop.create_future()
         """Done when the Lease names this process."""
@@ -52,6 +53,12 @@ class LeaseThread:
         if self._loop is not None and self._keeper is not None and not self.ended.done():
             self._loop.call_soon_threadsafe(self._keeper.memory_limits, limits_mib)
 
+    def loading(self, said: str) -> None:
+        """Let the Lease say what is still done before the worker is Ready; called in any thread."""
+        self._loading = said
+        if self._loop is not None and self._keeper is not None and not self.ended.done():
+            self._loop.call_soon_threadsafe(self._keeper.loading, said)
+
     async def stop(self, within_s: float) -> None:
         """Give the Lease up and end the thread, or leave it to itself when that takes too long."""
         if self._loop is not None and self._keeper is not None and not self.ended.done():
@@ -72,6 +79,7 @@ class LeaseThread:
             self._loop, self._keeper = asyncio.get_running_loop(), keeper
             keeper.models_loaded(self._models)
             keeper.memory_limits(self._limits_mib)
+            keeper.loading(self._loading)
             await keeper.hold(self._vitals.may_renew, self._renewed)
 
     def _renewed(self) -> None:

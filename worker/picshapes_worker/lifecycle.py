@@ -20,7 +20,6 @@ from picshapes_crds.catalogue import Catalogue
 from picshapes_crds.clock import SystemClock
 from picshapes_crds.cluster import JOBS, Reflector, Scope
 from picshapes_crds.cluster.kube import KubeCluster
-from picshapes_worker.arrivals import Arrivals
 from picshapes_worker.assignment import Assignment
 from picshapes_worker.call_thread import CallThread
 from picshapes_worker.context import WorkerContext
@@ -33,6 +32,7 @@ from picshapes_worker.machine import LeaseHolder, Machine
 from picshapes_worker.memory_limits import MemoryLimits
 from picshapes_worker.metrics import Metrics
 from picshapes_worker.patience import Patience
+from picshapes_worker.preparing import Preparing
 from picshapes_worker.probes import ProbeServer
 from picshapes_worker.settings import Settings
 from picshapes_worker.startup import (
@@ -45,6 +45,7 @@ from picshapes_worker.startup import (
     warm_up,
 )
 from picshapes_worker.store import PictureStore
+from picshapes_worker.store_trial import StoreTrial
 from picshapes_worker.vitals import LOOP_BEAT_S, Budgets, Vitals
 from picshapes_worker.watchdog import call_off_the_end, put_off_the_end, watch_engine
 from picshapes_worker.weights import at_hand, weights_root
@@ -83,7 +84,7 @@ async def run_worker(settings: Settings, catalogue: Catalogue, models: list[str]
         _background(stack, _beat(vitals))
         stopping = _background(stack, stop.wait())
         metrics = Metrics(registry)
-        machine = _machine(settings, catalogue, models, vitals, metrics)
+        machine = _machine(settings, catalogue, models, vitals)
         worker = Worker(settings, catalogue, models, machine, metrics)
         starting = _background(stack, worker.start(store, stack))
         await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -92,18 +93,18 @@ async def run_worker(settings: Settings, catalogue: Catalogue, models: list[str]
     log.info("worker.ended")
 
 
-def _machine(
-    settings: Settings, catalogue: Catalogue, models: list[str], vitals: Vitals, metrics: Metrics
-) -> Machine:
+def _machine(settings: Settings, catalogue: Catalogue, models: list[str], vitals: Vitals) -> Machine:
     """Return this machine."""
     clock, worker_id = SystemClock(), secrets.token_hex(16)
 
     def connect() -> Awaitable[KubeCluster]:
         return KubeCluster.connect(settings.kubeconfig)
 
-    async def open_engine(stack: AsyncExitStack) -> tuple[EngineHost, Device]:
+    async def open_engine(stack: AsyncExitStack, preparing: Preparing) -> tuple[EngineHost, Device]:
         device = measure(settings.device)
         log.info("device.measured", device=device.name, kind=device.kind, memory_mib=device.memory_mib)
+        if settings.precision == "fp8":
+            device = replace(device, name=f"{device.name}, fp8")  # the same seed gives another picture then
         if settings.vram_mib:
             device = replace(device, memory_mib=settings.vram_mib)
         null = settings.engine == "null"
@@ -116,10 +117,10 @@ def _machine(
             return ThreadedHost(make_null(settings.null_step_s), thread, vitals), device
         fitting = serveable(models, catalogue, device.memory_mib, named=bool(settings.models))
         find_weights(fitting, catalogue)
-        root, arrivals = weights_root(settings.weights_dir), Arrivals(vitals, metrics)
+        root, float8 = weights_root(settings.weights_dir), settings.precision == "fp8"
         # In the engine's thread, which nobody waits for when the process is told to end.
-        here = await thread.call(lambda: at_hand(fitting, catalogue.models, root, Hub(), arrivals.tell))
-        engine = await thread.call(lambda: make_diffusers(here, device, compiles=settings.compile))
+        here = await thread.call(lambda: at_hand(fitting, catalogue.models, root, Hub(), preparing.arrived))
+        engine = await thread.call(lambda: make_diffusers(here, device, compiles=settings.compile, float8=float8))
         return ThreadedHost(engine, thread, vitals), device
 
     return Machine(
@@ -154,14 +155,6 @@ class Worker:
     async def start(self, store: PictureStore, stack: AsyncExitStack) -> Started:
         """Do all that must be done before the first claim; register on `stack` what is to be undone."""
         settings, machine, vitals = self._settings, self._machine, self._machine.vitals
-        host, device = await machine.open_engine(stack)
-        memory_mib = device.memory_mib
-        self._models = serveable(self._models, self._catalogue, memory_mib, named=bool(settings.models))
-        self._metrics.device_memory_mib.set(memory_mib)
-        self._metrics.ready.set_function(vitals.ready)
-        await warm_up(host, self._models, self._catalogue, device)
-        vitals.warm = True
-
         cluster = await stack.enter_async_context(await machine.connect())
         patience = Patience(API_PATIENCE_S, machine.clock, machine.rng)
         pod = await own_pod(cluster, settings.namespace, settings.pod_name, patience)
@@ -170,6 +163,22 @@ class Worker:
         def models_loaded(models: frozenset[str]) -> None:
             lease.models_loaded(models)
             self._metrics.show_loaded(self._models, models)
+
+        # First, so that an earlier process's jobs need not wait until this one has loaded its models.
+        self._metrics.lease_renewals.set_function(lambda: lease.renewals)
+        self._metrics.ready.set_function(vitals.ready)
+        preparing = Preparing(vitals, self._metrics, lease.loading)
+        lease.start()
+        stack.push_async_callback(lease.stop, LEASE_END_S)
+        trial = StoreTrial(store, settings.pod_name, machine.clock, machine.rng)
+        loading = _background(stack, self._load(stack, preparing))
+        both = asyncio.gather(loading, _background(stack, trial.run(preparing)))
+        first: set[asyncio.Future[Any]] = {both, lease.ended}
+        await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
+        if lease.ended.done():
+            await lease.ended
+        await both
+        host, device = loading.result()
 
         context = WorkerContext(
             cluster=cluster,
@@ -188,18 +197,24 @@ class Worker:
         work, watching = await self._watch(context, stack)
 
         models_loaded(host.loaded())
-        self._metrics.lease_renewals.set_function(lambda: lease.renewals)
-        lease.start()
-        stack.push_async_callback(lease.stop, LEASE_END_S)
         await asyncio.wait({lease.taken, lease.ended}, return_when=asyncio.FIRST_COMPLETED)
         if lease.ended.done():
             await lease.ended
         vitals.leased = True
-        labels = pod_labels(pod, memory_mib, self._models, self._catalogue)
+        labels = pod_labels(pod, device.memory_mib, self._models, self._catalogue)
         await label_pod(cluster, pod, labels, patience)
         vitals.labelled = True
-        log.info("worker.ready", worker_id=machine.worker_id, memory_mib=memory_mib, models=self._models)
+        log.info("worker.ready", worker_id=machine.worker_id, memory_mib=device.memory_mib, models=self._models)
         return Started(work, watching, lease)
+
+    async def _load(self, stack: AsyncExitStack, preparing: Preparing) -> tuple[EngineHost, Device]:
+        """Open the engine and load what it is to serve."""
+        settings = self._settings
+        host, device = await self._machine.open_engine(stack, preparing)
+        self._metrics.device_memory_mib.set(device.memory_mib)
+        self._models = serveable(self._models, self._catalogue, device.memory_mib, named=bool(settings.models))
+        await warm_up(host, self._models, self._catalogue, device, preparing)
+        return host, device
 
     async def serve(self, started: Started, stopping: asyncio.Task[bool]) -> None:
         """Work until told to stop, then drain."""

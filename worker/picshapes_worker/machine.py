@@ -12,6 +12,7 @@ from picshapes_crds.cluster import Cluster
 from picshapes_crds.workers import WorkerPod
 from picshapes_worker.device import Device
 from picshapes_worker.engine_host import EngineHost
+from picshapes_worker.preparing import Preparing
 from picshapes_worker.vitals import Vitals
 
 Connect = Callable[[], Awaitable[AbstractAsyncContextManager[Cluster]]]
@@ -35,6 +36,9 @@ class LeaseHolder(Protocol):
     def memory_limits(self, limits_mib: Mapping[str, int]) -> None:
         """Let the Lease say for which needs, in MiB, of which models the memory suffices."""
 
+    def loading(self, said: str) -> None:
+        """Let the Lease say what is still done before the worker is Ready; empty when it is. From any thread."""
+
     async def stop(self, within_s: float) -> None:
         """Give the Lease up, if that takes no longer than this."""
 
@@ -50,5 +54,6 @@ class Machine:
     vitals: Vitals
     connect: Connect
     """Opens a connection to the API server."""
-    open_engine: Callable[[AsyncExitStack], Awaitable[tuple[EngineHost, Device]]]
+    open_engine: Callable[[AsyncExitStack, Preparing], Awaitable[tuple[EngineHost, Device]]]
+    """Measures the device, brings the weights, and makes the engine; tells how far it is."""
     hold_lease: Callable[[WorkerPod], LeaseHolder]

@@ -46,6 +46,13 @@ class Metrics:
             ["model"],
             registry=registry,
         )
+        self._preparing = Gauge(
+            "picshapes_worker_model_preparing",
+            "1 for the model that is being pulled, loaded or warmed up now, before the worker is ready.",
+            ["model"],
+            registry=registry,
+        )
+        self._prepared: str | None = None
         self._shown: frozenset[str] | None = None
         self._loaded = Gauge(
             "picshapes_worker_model_loaded",
@@ -53,6 +60,16 @@ class Metrics:
             ["model"],
             registry=registry,
         )
+
+    def show_prepared(self, model: str | None) -> None:
+        """Say which model is being prepared; None when none is."""
+        if model == self._prepared:
+            return
+        if self._prepared is not None:
+            self._preparing.labels(self._prepared).set(0)
+        if model is not None:
+            self._preparing.labels(model).set(1)
+        self._prepared = model
 
     def show_loaded(self, served: Iterable[str], loaded: frozenset[str]) -> None:
         """Say of each model served whether it is in device memory."""

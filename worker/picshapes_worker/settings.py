@@ -58,6 +58,11 @@ class Settings(BaseSettings):
         description="Compile models on a GPU, once: the result is kept in `TORCHINDUCTOR_CACHE_DIR`, by default "
         "`~/.cache/picshapes/compiled`.",
     )
+    precision: Literal["bf16", "fp8"] = Field(
+        "bf16",
+        description="`fp8`: the transformers' blocks in 8-bit floats, on cards of compute capability 8.9 or more: "
+        "smaller, made to be faster, at some cost in quality. Otherwise as the catalogue says, which is `bf16`.",
+    )
     weights_dir: Path | None = Field(
         None,
         description="Folder with models of a hub, or to be filled with them; by default `HF_HUB_CACHE`, "

@@ -15,6 +15,7 @@ from picshapes_worker.device import Device
 from picshapes_worker.engine import Request
 from picshapes_worker.engine_host import EngineHost
 from picshapes_worker.patience import Patience
+from picshapes_worker.preparing import Preparing
 from picshapes_worker.residency import preload
 from picshapes_worker.weights import locate
 
@@ -66,16 +67,19 @@ def find_weights(models: Sequence[str], catalogue: Catalogue) -> None:
             locate(model, catalogue.models[model].weights)
 
 
-async def warm_up(host: EngineHost, models: Sequence[str], catalogue: Catalogue, device: Device) -> None:
+async def warm_up(
+    host: EngineHost, models: Sequence[str], catalogue: Catalogue, device: Device, preparing: Preparing
+) -> None:
     """Load and run once the models that fit together; raises `EngineError`."""
     needs = {model: catalogue.models[model].vram.base_mib for model in models}
     first = preload(models, needs, device.memory_mib)
     for model in reversed(first):  # the first one listed is the most recently used in the end
-        log.info("model.loading", model=model)
+        preparing.model(model, "loading")
         await host.load(model)
+        preparing.model(model, "warming up")
         request = Request(model, "a circle", None, WARM_UP_SIDE_PX, WARM_UP_SIDE_PX, steps=1, seed=0)
         await host.generate(request, lambda _: None)
-        log.info("model.warm", model=model)
+    preparing.warm()
 
 
 async def own_pod(cluster: Cluster, namespace: str, name: str, patience: Patience) -> WorkerPod:

@@ -29,7 +29,7 @@ class PictureStore:
 
     def __init__(self, url: str) -> None:
         """Open the store at `url`; raises `InvalidStorageUrlError`. A local folder is created."""
-        self._url = url.rstrip("/")
+        self.url = url.rstrip("/")
         if refusal := refused_endpoint(url, os.environ):
             raise InvalidStorageUrlError(f"can't use the storage URL {url}: {refusal}")
         try:
@@ -46,7 +46,7 @@ class PictureStore:
 
     def url_of(self, key: str) -> str:
         """Return the object's address in the store itself."""
-        return f"{self._url}/{key}"
+        return f"{self.url}/{key}"
 
     async def put(self, key: str, content: bytes, content_type: str) -> None:
         """Store an object, whole or not at all, replacing one of the same key."""

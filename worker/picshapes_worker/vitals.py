@@ -39,6 +39,10 @@ class Vitals:
         """The models are loaded and have run once."""
         self.loading = ""
         """What is being loaded, and how much of it has arrived."""
+        self.stored = False
+        """The store has taken an object."""
+        self.store_fault = ""
+        """Why it has not."""
         self.leased = False
         """The Lease names this process."""
         self.labelled = False
@@ -84,7 +88,8 @@ class Vitals:
 
     def may_renew(self) -> bool:
         """Say whether the Lease may claim that this process works."""
-        return self.watch_well() and self.engine_well()
+        unwatched = self.watch_silent_s() is None  # it still loads, and lives: there is nothing to miss yet
+        return (unwatched or self.watch_well()) and self.engine_well()
 
     def live(self) -> bool:
         """Say whether the process can go on; if not, only a restart helps. An absent API server is no reason."""
@@ -98,6 +103,7 @@ class Vitals:
         """Return what keeps the worker from being ready, for people; empty when nothing does."""
         states = {
             f"models are loading{self.loading and ': '}{self.loading}": not self.warm,
+            self.store_fault or "the store is not tried yet": not self.stored,
             "the pod is not labelled yet": not self.labelled,
             "the Lease is not held yet": not self.leased,
             "the watch of claims is silent": not self.watch_well(),

@@ -147,6 +147,33 @@ def test_the_least_recently_used_model_makes_room(random_weights: Path) -> None:
     assert engine.loaded() == {"z-image-turbo"}
 
 
+@pytest.mark.parametrize(
+    ("measured_mib", "memory_mib", "stays"),
+    [
+        (None, 820, False),
+        (None, 840, True),
+        (200, 780, True),
+        (200, 770, False),
+        (300, 840, False),
+        (300, 880, True),
+    ],
+)
+def test_which_models_stay_is_planned_over_what_they_were_measured_to_take(
+    random_weights: Path, measured_mib: int | None, memory_mib: int, *, stays: bool
+) -> None:
+    """The catalogue says 256 MiB for each, and 320 besides for the pictures of the one that is loaded."""
+    counts = iter((0, measured_mib or 0, 0, 0))  # before and after each of the two is loaded
+    engine = DiffusersEngine(
+        on_disk(random_weights),
+        Device("cpu", "test", memory_mib),
+        allocated_mib=(lambda: next(counts)) if measured_mib else None,
+    )
+    engine.load("flux-schnell")
+    engine.load("z-image-turbo")
+
+    assert ("flux-schnell" in engine.loaded()) is stays
+
+
 def test_freeing_keeps_the_weights_of_one_model(random_weights: Path) -> None:
     engine = DiffusersEngine(on_disk(random_weights), CPU)
     engine.load("flux-schnell")

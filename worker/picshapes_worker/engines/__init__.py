@@ -14,8 +14,9 @@ def make_null(step_s: float) -> Engine:
     return NullEngine(step_s)
 
 
-def make_diffusers(models: Mapping[str, Model], device: Device, *, compiles: bool) -> Engine:
-    """Return the real engine; takes seconds. Raises `DeviceUnavailableError` when it can't use the device."""
+def make_diffusers(models: Mapping[str, Model], device: Device, *, compiles: bool, float8: bool) -> Engine:
+    """Return the real engine; takes seconds. Raises `DeviceUnavailableError` when it can't use the device so."""
     from picshapes_worker.engines.diffusers import DiffusersEngine  # noqa: PLC0415 - as above
+    from picshapes_worker.engines.tuning import Wishes  # noqa: PLC0415 - as above
 
-    return DiffusersEngine(models, device, compiles=compiles)
+    return DiffusersEngine(models, device, Wishes(compiles, float8))

@@ -6,7 +6,7 @@ in the caller's thread and is stopped by what `on_step` raises: diffusers lets i
 
 import gc
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,32 +18,43 @@ os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 # Set before torch compiles: what it has compiled outlives the process, and the next one starts in half the time.
 os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(Path.home() / ".cache" / "picshapes" / "compiled"))
 
+import structlog
 import torch
 from diffusers import FluxPipeline, ZImagePipeline
 from diffusers.utils import logging as diffusers_logging
 from transformers.utils import logging as transformers_logging
 
 from picshapes_crds.catalogue import Model
-from picshapes_worker.device import Device
+from picshapes_worker.device import BYTES_PER_MIB, Device
 from picshapes_worker.encoding import PillowPicture
 from picshapes_worker.engine import DeviceUnavailableError, ModelUnavailableError, OnStep, Request
 from picshapes_worker.engines.arguments import call_arguments, crop_box
 from picshapes_worker.engines.faults import fault_of
+from picshapes_worker.engines.float8 import check_card
 from picshapes_worker.engines.pixels import picture_of
-from picshapes_worker.engines.tuning import plan, set_precision, tune
-from picshapes_worker.residency import evictions
+from picshapes_worker.engines.tuning import Wishes, plan, set_precision, tune
+from picshapes_worker.residency import Needs, evictions
 from picshapes_worker.weights import locate
 
 PIPELINES: Final[dict[str, Any]] = {"FluxPipeline": FluxPipeline, "ZImagePipeline": ZImagePipeline}
+
+log = structlog.get_logger(__name__)
 
 
 class DiffusersEngine:
     """Keeps pipelines in device memory, as many as fit, and runs them."""
 
-    def __init__(self, models: Mapping[str, Model], device: Device, *, compiles: bool = True) -> None:
-        """Check the device; raises `DeviceUnavailableError` when this build of torch can't use it.
+    def __init__(
+        self,
+        models: Mapping[str, Model],
+        device: Device,
+        wishes: Wishes = Wishes(),  # noqa: B008 - frozen
+        allocated_mib: Callable[[], int] | None = None,
+    ) -> None:
+        """Check the device; raises `DeviceUnavailableError` when this build of torch can't use it as wished.
 
-        `compiles` counts on cards only.
+        `allocated_mib` says what tensors take of the device's memory now: by default as CUDA's allocator counts
+        it. A CPU's memory is not counted: there the catalogue's figures stand.
         """
         if device.kind == "cuda" and not torch.cuda.is_available():
             raise DeviceUnavailableError(
@@ -56,7 +67,11 @@ class DiffusersEngine:
             library.enable_propagation()
         if device.kind == "cuda":
             set_precision()
-        self._models, self._device, self._compiles = models, device, compiles
+            allocated_mib = allocated_mib or _allocated_by_cuda_mib
+        if wishes.float8:
+            check_card(device)
+        self._models, self._device, self._wishes = models, device, wishes
+        self._needs, self._allocated_mib = Needs(models), allocated_mib
         self._pipelines: dict[str, Any] = {}
         """In the order of their last use."""
 
@@ -66,11 +81,11 @@ class DiffusersEngine:
         if model in self._pipelines:
             self._pipelines[model] = self._pipelines.pop(model)
             return
-        needs = {one: self._models[one].vram.base_mib for one in (*self._pipelines, model)}
-        needs[model] += entry.vram.reserve_mib + entry.vram.per_megapixel_mib
+        needs = self._needs.to_draw(self._pipelines, model)
         for one in evictions(list(self._pipelines), model, needs, self._device.memory_mib):
             del self._pipelines[one]
         self._collect()
+        before_mib = self._allocated_mib() if self._allocated_mib else 0
         source = locate(model, entry.weights)
         fault = None
         try:
@@ -88,8 +103,12 @@ class DiffusersEngine:
         if fault is not None:
             raise fault
         pipeline.set_progress_bar_config(disable=True)
-        tune(pipeline, plan(entry, self._device, compiles=self._compiles))
+        tune(pipeline, plan(entry, self._device, self._wishes))
         self._pipelines[model] = pipeline
+        if self._allocated_mib:
+            taken_mib = self._allocated_mib() - before_mib
+            self._needs.loaded(model, taken_mib)
+            log.info("model.measured", model=model, taken_mib=taken_mib, catalogue_mib=entry.vram.base_mib)
 
     def generate(self, request: Request, on_step: OnStep) -> PillowPicture:
         """Make a picture. The noise is drawn on the CPU, so a seed means the same on every device."""
@@ -133,3 +152,7 @@ class DiffusersEngine:
         gc.collect()
         if self._device.kind == "cuda":
             torch.cuda.empty_cache()
+
+
+def _allocated_by_cuda_mib() -> int:
+    return int(torch.cuda.memory_allocated()) // BYTES_PER_MIB

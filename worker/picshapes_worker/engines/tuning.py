@@ -4,6 +4,7 @@
 `picshapes bench gpu` does it.
 """
 
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ import torch
 
 from picshapes_crds.catalogue import Model
 from picshapes_worker.device import Device
+from picshapes_worker.engines.float8 import to_float8
 
 
 class Step(Enum):
@@ -20,6 +22,8 @@ class Step(Enum):
     """One product in place of three in each attention."""
     CHANNELS_LAST = auto()
     """The decoder's convolutions in the layout that cards have kernels for."""
+    FLOAT8 = auto()
+    """The transformer's blocks in 8-bit floats: faster and half as large, at some cost in quality."""
     COMPILE_BLOCKS = auto()
     """The transformer's repeated blocks, compiled once for all sizes and lengths of captions, kept on disk."""
     TILE_DECODER = auto()
@@ -30,12 +34,23 @@ PARTS_OF_QKV: Final = ("to_q", "to_k", "to_v", "add_q_proj", "add_k_proj", "add_
 FOR_CARDS: Final = (Step.FUSE_QKV, Step.CHANNELS_LAST)
 
 
-def plan(model: Model, device: Device, *, compiles: bool) -> list[Step]:
+@dataclass(frozen=True)
+class Wishes:
+    """What the settings say of speed."""
+
+    compiles: bool = True
+    """Counts on cards only."""
+    float8: bool = False
+
+
+def plan(model: Model, device: Device, wishes: Wishes) -> list[Step]:
     """Return what is done to a model's pipeline on this device, in order."""
     steps = list(FOR_CARDS) if device.kind == "cuda" else []
     if model.pipeline != "FluxPipeline" and steps:
         steps.remove(Step.FUSE_QKV)  # Z-Image's attention in diffusers knows no fused product
-    if device.kind == "cuda" and compiles:
+    if wishes.float8:
+        steps.append(Step.FLOAT8)
+    if device.kind == "cuda" and wishes.compiles:
         steps.append(Step.COMPILE_BLOCKS)
     largest_px = max(model.max_side_px.values())
     if model.need_mib(largest_px, largest_px, negative=True) > device.memory_mib:
@@ -51,6 +66,8 @@ def tune(pipeline: Any, steps: list[Step]) -> None:
                 _fuse(pipeline.transformer)
             case Step.CHANNELS_LAST:
                 pipeline.vae.to(memory_format=torch.channels_last)
+            case Step.FLOAT8:
+                to_float8(pipeline.transformer)
             case Step.COMPILE_BLOCKS:
                 # Dynamic: one graph serves every size and length, so that nothing is compiled while jobs wait.
                 # What can't be compiled runs as it is: slower, but it runs.
