@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from picshapes_cli.bench.gpu_start import StartFailedError, bench_start, first_line_s
 from picshapes_cli.bench.gpu_worker import Asked, BenchedWorker, JobFailedError
 from picshapes_crds.catalogue import Catalogue
 from picshapes_worker.device import Device
@@ -48,3 +49,21 @@ async def test_a_job_that_fails_fails_the_benchmark(tmp_path: Path) -> None:
     with pytest.raises(JobFailedError, match="jobs ended Failed"):
         await worker.round(ASKED, 2)
     worker.close()
+
+
+async def test_every_kind_of_start_draws_its_first_picture() -> None:
+    told: list[str] = []
+    figure = await bench_start(Catalogue.load("demo"), ASKED, "cpu", 1, told.append)
+
+    starts = figure.details["starts"]
+    assert len(starts) == len(told) == 1
+    assert min(starts[0]) > 0
+    assert figure.baseline == pytest.approx(starts[0][0], abs=0.01)
+    assert figure.value == pytest.approx(starts[0][2], abs=0.01)
+
+
+async def test_a_start_that_draws_nothing_fails_the_benchmark_with_what_it_said(tmp_path: Path) -> None:
+    with pytest.raises(StartFailedError, match="no weights here"):
+        await first_line_s(["-c", "print('drawn'); raise SystemExit('no weights here')"], tmp_path)
+    with pytest.raises(StartFailedError, match="python -c  ended with 0"):
+        await first_line_s(["-c", ""], tmp_path)

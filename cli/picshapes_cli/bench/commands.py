@@ -101,17 +101,19 @@ def http_command(
 
 
 @app.command("gpu")
-def gpu_command(
+def gpu_command(  # noqa: PLR0913, PLR0917 - the options of the command
     json_only: JsonOnly = False,  # noqa: FBT002 - a flag
     device: Annotated[Device, typer.Option(help="A GPU where there is one, by default.")] = Device.AUTO,
     count: Annotated[int, typer.Option(min=2, help="Pictures a round, of each model.")] = 6,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds, by turns with the baseline's.")] = 3,
     side: Annotated[int | None, typer.Option(min=64, help="Pixels; 512 on a CPU, 1024 on a GPU.")] = None,
+    starts: Annotated[int, typer.Option(min=0, help="Starts of processes, of each kind.")] = 3,
+    fp8: Annotated[bool, typer.Option("--fp8", help="The worker in 8-bit floats.")] = False,  # noqa: FBT002 - a flag
 ) -> None:
     """Pictures an hour of the worker and gaps between its jobs, against a bare diffusers loop; needs torch."""
     from picshapes_cli.bench.gpu import GpuOptions, bench_gpu  # noqa: PLC0415 - torch takes seconds
 
-    options = GpuOptions(device.value, count, rounds, side)
+    options = GpuOptions(device.value, count, rounds, side, fp8, starts)
     _print(lambda: lambda folder: bench_gpu(folder, options, console.print), json_only)
 
 

@@ -13,11 +13,13 @@ from typing import Any, Final, Literal
 
 from picshapes_cli.bench.gpu_architectures import write_full_size
 from picshapes_cli.bench.gpu_bare import BarePipeline, matmul_limit, peak_mib
+from picshapes_cli.bench.gpu_start import bench_start
 from picshapes_cli.bench.gpu_worker import Asked, BenchedWorker, Round
 from picshapes_cli.bench.report import Figure, this_machine
 from picshapes_crds.catalogue import Catalogue, Weights
 from picshapes_worker.device import Device, measure
 from picshapes_worker.engines.diffusers import DiffusersEngine
+from picshapes_worker.engines.tuning import Wishes
 
 GAP_GOAL_MS: Final = 10.0
 SIDE_PX: Final = {"cpu": 512, "cuda": 1024}
@@ -34,6 +36,9 @@ class GpuOptions:
     """A round."""
     rounds: int
     side_px: int | None = None
+    float8: bool = False
+    starts: int = 0
+    """Of processes, for the time to the first picture; at 0 that is left out."""
 
 
 async def bench_gpu(folder: Path, options: GpuOptions, tell: Tell) -> Figure:
@@ -54,6 +59,9 @@ async def bench_gpu(folder: Path, options: GpuOptions, tell: Tell) -> Figure:
     for one in further:
         for figure in (replace(one, also=()), *one.also):
             first = first.beside(figure)
+    if options.starts:
+        asked = _asked(catalogue.default_model, catalogue, device, options)
+        first = first.beside(await bench_start(catalogue, asked, device.kind, options.starts, tell))
     return first.beside(
         Figure(
             name="gpu-gap",
@@ -79,15 +87,19 @@ def _full_size(folder: Path, tell: Tell) -> Catalogue:
     return real.model_copy(update={"models": models})
 
 
+def _asked(model: str, catalogue: Catalogue, device: Device, options: GpuOptions) -> Asked:
+    return Asked(model, options.side_px or SIDE_PX[device.kind], catalogue.models[model].steps)
+
+
 async def _bench_model(
     model: str, folder: Path, setting: tuple[Catalogue, Device, GpuOptions, float], tell: Tell
 ) -> tuple[Figure, list[float]]:
     catalogue, device, options, limit = setting
     entry = catalogue.models[model]
-    asked = Asked(model, options.side_px or SIDE_PX[device.kind], entry.steps)
+    asked = _asked(model, catalogue, device, options)
     tell(f"{model}: loading it twice, into the worker's engine and into plain diffusers")
     began = time.perf_counter()
-    engine = DiffusersEngine(catalogue.models, device)
+    engine = DiffusersEngine(catalogue.models, device, Wishes(float8=options.float8))
     engine.load(model)
     loaded_s = time.perf_counter() - began
     worker = BenchedWorker(engine, device, catalogue, folder)
@@ -124,6 +136,7 @@ async def _bench_model(
             "model": model,
             "device": device.name,
             "weights": catalogue.profile,
+            "precision": "fp8" if options.float8 else entry.dtype,
             "side_px": asked.side_px,
             "steps": asked.steps,
             "vram_peak_mib": peak,
