@@ -1,8 +1,8 @@
 """Run as a program: the first picture of a process that does what diffusers' documentation does, no more.
 
-Knows nothing of PicShapes, whose imports would count as the baseline's. Its one argument is a JSON object:
-`pipeline` (its class), `folder`, `dtype` and `device`, what it is `called_with`, and the `file` to write. It prints a
-line once the file is written.
+Knows nothing of PicShapes, whose imports would count as the baseline's. Its one argument is a JSON object with
+`pipeline` (its class), `folder`, `dtype` and `device`, what it is `called_with`, and the `file` to write.
+It prints a line once the file is written.
 """
 
 import json
