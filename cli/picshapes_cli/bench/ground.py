@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import socket
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -95,9 +94,3 @@ async def control_plane_alone(folder: Path, binaries: Binaries, tell: Tell) -> A
         async with await KubeCluster.connect(admin) as cluster:
             await prepare(cluster, options.namespace, SystemClock())
             yield Alone(cluster, admin, operator, Site(options, layout, "demo", os.environ, ""))
-
-
-def free_port() -> int:
-    """Return a port of loopback that nobody listens at."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])

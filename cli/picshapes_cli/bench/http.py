@@ -8,7 +8,8 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Awaitable
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
@@ -23,7 +24,6 @@ from picshapes_cli.bench.ground import (
     BASELINE_NAMESPACE,
     REQUEST,
     bearer,
-    free_port,
     lift_limits,
     make_baseline_namespace,
 )
@@ -31,6 +31,7 @@ from picshapes_cli.bench.load import CONNECTIONS, Target, load, request_bytes
 from picshapes_cli.bench.processor_time import per_job_ms, processor_times_s
 from picshapes_cli.bench.report import Figure, this_machine
 from picshapes_cli.controlplane.binaries import Binaries
+from picshapes_cli.controlplane.ports import reserved_port
 from picshapes_cli.processes import Children, ChildSpec
 from picshapes_cli.up.options import Engine, UpOptions
 from picshapes_cli.up.stack import Running, Tell, running
@@ -69,8 +70,7 @@ async def bench_http(folder: Path, binaries: Binaries, count: int, tell: Tell) -
 async def _gets(state: Running, folder: Path, count: int) -> Figure:
     job, api_port = await _waiting_job(state), urlsplit(state.api_url).port or 80
     get = request_bytes("GET", job.path, {})
-    async with Children() as children:
-        bare_port = await _start_bare_handler(children, folder, job.answer)
+    async with _bare_handler(folder, job.answer) as bare_port:
         spent, values, baselines = _Spent(), [], []
         for _ in range(RUNS):
             baselines.append(await spent.during(load(Target(bare_port, get, 200), count), "bare"))
@@ -137,17 +137,18 @@ async def _waiting_job(state: Running) -> Job:
             return Job(path, await answer.read())
 
 
-async def _start_bare_handler(children: Children, folder: Path, payload: bytes) -> int:
-    """Start the baseline's process and return its port once it serves."""
+@asynccontextmanager
+async def _bare_handler(folder: Path, payload: bytes) -> AsyncIterator[int]:
+    """Run the baseline's process for as long as the block lasts, and give its port."""
     file = folder / "bare-payload.json"
     file.write_bytes(payload)
-    port = free_port()
-    argv = [sys.executable, "-m", "picshapes_cli.bench.bare_handler", str(port), str(file)]
-    child = await children.start(ChildSpec("bare", argv, folder / "logs" / "bare.log"))
-    async with httpx.AsyncClient(trust_env=False) as client:
-        url = f"http://127.0.0.1:{port}/readyz"
-        await child.wait_ready(url, client=client, timeout_s=READY_TIMEOUT_S)
-    return port
+    with reserved_port() as port:
+        argv = [sys.executable, "-m", "picshapes_cli.bench.bare_handler", str(port), str(file)]
+        async with Children() as children, httpx.AsyncClient(trust_env=False) as client:
+            child = await children.start(ChildSpec("bare", argv, folder / "logs" / "bare.log"))
+            url = f"http://127.0.0.1:{port}/readyz"
+            await child.wait_ready(url, client=client, timeout_s=READY_TIMEOUT_S)
+            yield port
 
 
 class _Spent:

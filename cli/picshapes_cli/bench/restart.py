@@ -16,10 +16,11 @@ from typing import Any, Final
 import httpx
 import psutil
 
-from picshapes_cli.bench.ground import Alone, control_plane_alone, fill, free_port
+from picshapes_cli.bench.ground import Alone, control_plane_alone, fill
 from picshapes_cli.bench.pretended_fleet import PretendedFleet
 from picshapes_cli.bench.report import Figure, this_machine
 from picshapes_cli.controlplane.binaries import Binaries
+from picshapes_cli.controlplane.ports import reserved_port
 from picshapes_cli.processes import Child, ChildExitedError, Children, ChildSpec
 from picshapes_cli.up import parts
 from picshapes_cli.up.stack import Tell
@@ -41,11 +42,13 @@ class RestartOptions:
 
 
 class _Bench:
-    def __init__(self, alone: Alone, folder: Path, options: RestartOptions, tell: Tell) -> None:
-        self._alone, self._folder, self._options, self._tell = alone, folder, options, tell
+    def __init__(self, alone: Alone, port: int, options: RestartOptions, tell: Tell) -> None:
+        """`port` is for the operators' probes."""
+        self._alone, self._options, self._tell = alone, options, tell
+        self._folder = alone.site.layout.root
         self._fleet = PretendedFleet(alone.cluster, alone.namespace, options.workers)
         self._places = PLACES * options.workers
-        part = parts.operator(alone.site, alone.operator_kubeconfig, free_port())
+        part = parts.operator(alone.site, alone.operator_kubeconfig, port)
         env = {**(part.spec.env or {}), "PICSHAPES_IDENTITY": "bench"}
         self._part = replace(part, spec=replace(part.spec, env=env))
 
@@ -108,5 +111,6 @@ class _Bench:
 
 async def bench_restart(folder: Path, binaries: Binaries, options: RestartOptions, tell: Tell) -> Figure:
     """Kill an operator once, on a control plane of its own."""
-    async with control_plane_alone(folder, binaries, tell) as alone:
-        return await _Bench(alone, folder, options, tell).run()
+    with reserved_port() as port:
+        async with control_plane_alone(folder, binaries, tell) as alone:
+            return await _Bench(alone, port, options, tell).run()

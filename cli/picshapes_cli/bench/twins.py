@@ -12,8 +12,9 @@ from typing import Final
 import httpx
 
 from picshapes_cli.bench.apiserver_requests import ApiserverRequests, Asked
-from picshapes_cli.bench.ground import BASELINE_NAMESPACE, fill, free_port
+from picshapes_cli.bench.ground import BASELINE_NAMESPACE, fill
 from picshapes_cli.bench.sights import Sights
+from picshapes_cli.controlplane.ports import reserved_port
 from picshapes_cli.processes import Children, ChildSpec
 from picshapes_cli.up.stack import Tell
 from picshapes_crds.cluster import Scope
@@ -26,13 +27,13 @@ TIMEOUT_S: Final = 300.0
 @asynccontextmanager
 async def kopf_twin(folder: Path, kubeconfig: Path) -> AsyncIterator[None]:
     """Run a stock kopf operator in the namespace for baselines for as long as the block lasts."""
-    port = free_port()
-    argv = [sys.executable, "-m", "picshapes_cli.bench.kopf_twin", BASELINE_NAMESPACE, str(port)]
     env = {**os.environ, "KUBECONFIG": str(kubeconfig)}
-    async with Children() as children, httpx.AsyncClient(trust_env=False) as client:
-        child = await children.start(ChildSpec("kopf", argv, folder / "logs" / "kopf.log", env))
-        await child.wait_ready(f"http://127.0.0.1:{port}/healthz", client=client, timeout_s=READY_TIMEOUT_S)
-        yield
+    with reserved_port() as port:
+        argv = [sys.executable, "-m", "picshapes_cli.bench.kopf_twin", BASELINE_NAMESPACE, str(port)]
+        async with Children() as children, httpx.AsyncClient(trust_env=False) as client:
+            child = await children.start(ChildSpec("kopf", argv, folder / "logs" / "kopf.log", env))
+            await child.wait_ready(f"http://127.0.0.1:{port}/healthz", client=client, timeout_s=READY_TIMEOUT_S)
+            yield
 
 
 async def claimed_by_twin(

@@ -41,7 +41,6 @@ def apiserver_argv(program: Path, *, port: int, credentials: Path) -> list[str]:
         "--bind-address=127.0.0.1",
         "--advertise-address=127.0.0.1",
         f"--secure-port={port}",
-        "--permit-port-sharing",  # the port is reserved by a bound socket until the server has it
         "--endpoint-reconciler-type=none",  # an Endpoints object may not name loopback
         f"--tls-cert-file={credentials / 'kube-apiserver.crt'}",
         f"--tls-private-key-file={credentials / 'kube-apiserver.key'}",

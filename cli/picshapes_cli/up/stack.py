@@ -5,7 +5,6 @@ import contextlib
 import json
 import os
 import shutil
-import socket
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +14,7 @@ import httpx
 
 from picshapes_cli.controlplane.binaries import Binaries
 from picshapes_cli.controlplane.credentials import ADMIN
+from picshapes_cli.controlplane.ports import reserved_port
 from picshapes_cli.controlplane.private_files import make_private_folder, write_private_file
 from picshapes_cli.controlplane.server import ControlPlane, ControlPlaneOptions
 from picshapes_cli.processes import Children
@@ -74,8 +74,8 @@ async def running(options: UpOptions, binaries: Binaries | None, tell: Tell) -> 
     layout = Layout(options.folder.absolute())
     for folder in (layout.root, layout.kubeconfig("x").parent, layout.log("x").parent, layout.results):
         make_private_folder(folder)
-    port = await asyncio.to_thread(_free_port, options.port)
     async with contextlib.AsyncExitStack() as stack:
+        port = _reserved(stack, options.port)
         plane = await _start_control_plane(stack, options, binaries, tell) if binaries else None
         await asyncio.to_thread(_empty_folder, layout.temporary)  # a run that was killed leaves it
         stack.callback(shutil.rmtree, layout.temporary, ignore_errors=True)
@@ -94,9 +94,10 @@ async def running(options: UpOptions, binaries: Binaries | None, tell: Tell) -> 
         client = await stack.enter_async_context(httpx.AsyncClient(trust_env=False))
         children = await stack.enter_async_context(Children())
         supervise = partial(Supervised, children, client=client, clock=SystemClock())
-        supervised = [supervise(parts.operator(site, kubeconfigs.operator, _free_port()))]
+        supervised = [supervise(parts.operator(site, kubeconfigs.operator, _reserved(stack)))]
         for name in (f"worker-{number}" for number in range(options.workers)):
-            worker = await _worker(site, pods, name, kubeconfigs.person)
+            own = await _worker_kubeconfig(layout, pods, name, kubeconfigs.person)
+            worker = parts.worker(site, name, own, _reserved(stack))
             supervised.append(supervise(worker, on_ready=partial(pods.report, name)))
         supervised.append(supervise(parts.api(site, kubeconfigs.api, port)))
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
@@ -137,12 +138,11 @@ def _kubeconfigs(plane: ControlPlane | None, options: UpOptions, layout: Layout)
     return _Kubeconfigs(*paths)
 
 
-async def _worker(site: parts.Site, pods: WorkerPods, name: str, kubeconfig: Path) -> parts.Part:
-    """Create a worker's pod and credentials, and return how its process is run."""
-    pod = await pods.create(name)
-    own = site.layout.kubeconfig(name)
-    worker_kubeconfig(kubeconfig, own, await pods.token(pod))
-    return parts.worker(site, name, own, _free_port())
+async def _worker_kubeconfig(layout: Layout, pods: WorkerPods, name: str, person: Path) -> Path:
+    """Create a worker's pod and return the kubeconfig with its credentials."""
+    own = layout.kubeconfig(name)
+    worker_kubeconfig(person, own, await pods.token(await pods.create(name)))
+    return own
 
 
 def _catalogue(options: UpOptions, layout: Layout) -> str:
@@ -157,16 +157,13 @@ def _empty_folder(path: Path) -> None:
     make_private_folder(path)
 
 
-def _free_port(wanted: int = 0) -> int:
-    """Return the port if it is free, or any free one for 0. Raises `PortTakenError`."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", wanted))
-        except OSError as error:
-            what = f"port {wanted} can't be used ({error.strerror})"
-            raise PortTakenError(f"{what}: choose another with --port, or any with --port 0") from error
-        return int(probe.getsockname()[1])
+def _reserved(stack: contextlib.AsyncExitStack, wanted: int = 0) -> int:
+    """Hold the port, or any free one for 0, until the stack ends. Raises `PortTakenError`."""
+    try:
+        return stack.enter_context(reserved_port(wanted))
+    except OSError as error:
+        what = f"port {wanted} can't be used ({error.strerror})"
+        raise PortTakenError(f"{what}: choose another with --port, or any with --port 0") from error
 
 
 def _count(number: int, noun: str) -> str:

@@ -6,15 +6,15 @@ The test plays the kubelet as well: it makes the workers' pods and says whether 
 import asyncio
 import os
 import signal
-import socket
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Self
 
 import httpx
 
+from picshapes_cli.controlplane.ports import reserved_port
 from picshapes_cli.controlplane.server import ControlPlane
 from picshapes_cli.processes import Child, Children
 from picshapes_cli.up import parts
@@ -42,12 +42,6 @@ running: list["Installation"] = []
 """What runs now; a failed test shows the ends of its logs."""
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 async def kill_all(processes: Sequence[Child]) -> None:
     """Kill processes outright, all before the first has ended."""
     for one in processes:
@@ -72,8 +66,11 @@ class Surroundings:
 class Installation:
     """The parts of one namespace. All reach the API server by gates: the APIs', the workers', each operator's."""
 
-    def __init__(self, around: Surroundings, children: Children, gates: dict[str, Gate], history: History) -> None:
+    def __init__(
+        self, around: Surroundings, ports: ExitStack, children: Children, gates: dict[str, Gate], history: History
+    ) -> None:
         self.plane, self.cluster, self.namespace = around.plane, around.cluster, around.namespace
+        self._ports = ports
         self.gates, self.history = gates, history
         self.pods = WorkerPods(around.cluster, around.namespace, SystemClock())
         self.layout = Layout(around.folder)
@@ -99,8 +96,9 @@ class Installation:
             for name in ("api", "worker", *around.operators):
                 gates[name] = await stack.enter_async_context(Gate(around.plane))
                 (around.folder / f"kubeconfigs/{name}.kubeconfig").write_text(gates[name].kubeconfig())
+            ports = stack.enter_context(ExitStack())
             children = await stack.enter_async_context(Children())
-            installation = cls(around, children, gates, history)
+            installation = cls(around, ports, children, gates, history)
             running.append(installation)
             try:
                 yield installation
@@ -111,12 +109,12 @@ class Installation:
 
     async def start_operator(self, name: str = "operator") -> None:
         """Start an operator, which leads by its name: one that starts again need not wait for its own Lease."""
-        part = parts.operator(self._site, self.layout.kubeconfig(name), free_port())
+        part = parts.operator(self._site, self.layout.kubeconfig(name), self._port())
         await self._start(name, part, {"PICSHAPES_IDENTITY": name})
 
     async def start_api(self, name: str = "api", settings: Mapping[str, str] | None = None) -> None:
         """Start an API process."""
-        part = parts.api(self._site, self.layout.kubeconfig("api"), free_port())
+        part = parts.api(self._site, self.layout.kubeconfig("api"), self._port())
         await self._start(name, part, settings or {})
 
     async def start_worker(
@@ -124,7 +122,7 @@ class Installation:
     ) -> None:
         """Make a pod on a node and start a worker in it."""
         await self._make_pod(name, node)
-        part = parts.worker(self._site, name, self.layout.kubeconfig(name), free_port())
+        part = parts.worker(self._site, name, self.layout.kubeconfig(name), self._port())
         self._workers.add(name)
         await self._start(name, part, settings or {})
 
@@ -150,6 +148,9 @@ class Installation:
         """Delete a worker's pod outright; what runs in it goes on until it is killed."""
         pod = await self.cluster.get(PODS, self.namespace, name)
         await self.cluster.delete(PODS, self.namespace, name, pod["metadata"]["uid"], grace_s=0)
+
+    def _port(self) -> int:
+        return self._ports.enter_context(reserved_port())
 
     async def _make_pod(self, name: str, node: str) -> None:
         body = pod_body(name)
