@@ -213,6 +213,7 @@ class Worker:
         host, device = await self._machine.open_engine(stack, preparing)
         self._metrics.device_memory_mib.set(device.memory_mib)
         self._models = serveable(self._models, self._catalogue, device.memory_mib, named=bool(settings.models))
+        self._metrics.serves(self._models)
         await warm_up(host, self._models, self._catalogue, device, preparing)
         return host, device
 

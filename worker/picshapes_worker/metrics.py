@@ -5,6 +5,19 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from picshapes_crds.phases import Reason
+
+ENDS: Final = (
+    Reason.SUCCEEDED,
+    Reason.CANCELLED,
+    Reason.DEADLINE_EXCEEDED,
+    Reason.OUT_OF_MEMORY,
+    Reason.INVALID_OUTPUT,
+    Reason.STORAGE_FAILED,
+    Reason.MODEL_UNAVAILABLE,
+    Reason.INTERNAL_ERROR,
+)
+"""How a worker ends jobs."""
 STAGES: Final = ("load", "inference", "encode", "upload", "write")
 _SECONDS: Final = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30, 60, 120, 300, 600)
 
@@ -60,6 +73,12 @@ class Metrics:
             ["model"],
             registry=registry,
         )
+
+    def serves(self, models: Iterable[str]) -> None:
+        """Count the jobs of these models from zero: no alert sees a figure rise that was not there before."""
+        for model in models:
+            for reason in ENDS:
+                self.jobs.labels(model, reason.value)
 
     def show_prepared(self, model: str | None) -> None:
         """Say which model is being prepared; None when none is."""

@@ -36,6 +36,7 @@ async def test_a_ready_worker_is_labelled_and_holds_its_lease(station: Station) 
     assert "picshapes_worker_ready 1.0" in metrics
     assert re.search(r"^picshapes_worker_lease_renewals [1-9]", metrics, re.MULTILINE)
     assert 'picshapes_worker_model_loaded{model="flux-schnell"} 1.0' in metrics
+    assert 'picshapes_worker_jobs_total{model="flux-schnell",reason="StorageFailed"} 0.0' in metrics
 
 
 async def test_the_lease_is_renewed_and_keeps_its_holder(station: Station) -> None:
