@@ -82,10 +82,15 @@ class WorkerDefaults(Placement):
         "", description="A whole image reference, in place of `image.worker` or `image.workerCuda`."
     )
     engine: Literal["diffusers", "null"] = Field(
-        "diffusers", description="`null` draws nothing and measures everything around it."
+        "diffusers", description="`diffusers` draws; `null` draws nothing, to measure everything around it."
     )
     vram_mib: Annotated[int, Field(ge=0, alias="vramMiB")] = Field(
         0, description="Device memory in MiB that a worker declares, for shared cards; 0: what it measures."
+    )
+    precision: Literal["bf16", "fp8"] = Field(
+        "bf16",
+        description="`fp8`: 8-bit floats on cards that have them (compute capability 8.9 or more), at some cost "
+        "in quality; the pictures of a seed differ from those of `bf16`.",
     )
     gpu: Gpu = Field(default_factory=Gpu, description="The GPU.")
     weights: Weights = Field(default_factory=Weights, description="The weights.")

@@ -100,6 +100,12 @@ def test_weights_come_from_where_a_pool_says(chart: Chart) -> None:
     assert (mig["HF_HUB_OFFLINE"], mig["HF_HUB_CACHE"]) == ("1", "/weights")
 
 
+def test_a_pool_may_compute_in_8_bits(chart: Chart) -> None:
+    release = chart.render("gpus")
+    told = {name: release.env(f"worker-{name}").get("PICSHAPES_PRECISION") for name in ("big", "mig", "shared")}
+    assert told == {"big": None, "mig": None, "shared": "fp8"}
+
+
 def test_an_authority_of_ones_own_and_a_proxy_reach_the_workers(chart: Chart) -> None:
     release = chart.render("external")
     (container,) = release.pod("worker-demo")["containers"]

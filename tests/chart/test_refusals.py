@@ -35,6 +35,10 @@ POSTGRES = {"database": {"existingSecret": {"name": "postgres", "key": "url"}}}
             "pool a: gpu.minMemoryMiB is given, but gpu.mode is none: set it to devicePlugin or dra",
         ),
         (
+            {"workerPools": [{"name": "a", "precision": "fp8"}]},
+            "pool a: precision is fp8, which only GPUs have, but gpu.mode is none: set it to devicePlugin or dra",
+        ),
+        (
             {"workerPools": [{"name": "a", "autoscaling": {"type": "hpa"}}]},
             "pool a: an HPA can't go below 1 worker: set autoscaling.minReplicas to 1",
         ),

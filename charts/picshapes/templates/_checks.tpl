@@ -28,6 +28,7 @@
 {{- if and (eq .source "baked") (eq $.Values.catalogue.name "real") }}{{ fail (printf "%s: the image holds only the demo weights, but catalogue.name is real: set weights.source to ephemeral, existingClaim or image" $where) }}{{ end -}}
 {{- end -}}
 {{- if and (eq $pool.gpu.mode "none") $pool.gpu.minMemoryMiB }}{{ fail (printf "%s: gpu.minMemoryMiB is given, but gpu.mode is none: set it to devicePlugin or dra" $where) }}{{ end -}}
+{{- if and (eq $pool.gpu.mode "none") (eq $pool.precision "fp8") }}{{ fail (printf "%s: precision is fp8, which only GPUs have, but gpu.mode is none: set it to devicePlugin or dra" $where) }}{{ end -}}
 {{- if and $pool.gpu.minMemoryMiB $pool.affinity (eq $pool.gpu.mode "devicePlugin") }}{{ fail (printf "%s: both affinity and gpu.minMemoryMiB are given: put the least memory into the affinity" $where) }}{{ end -}}
 {{- with $pool.autoscaling -}}
 {{- if and (eq .type "hpa") (lt (int .minReplicas) 1) }}{{ fail (printf "%s: an HPA can't go below 1 worker: set autoscaling.minReplicas to 1, or autoscaling.type to keda" $where) }}{{ end -}}

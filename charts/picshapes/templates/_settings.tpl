@@ -93,6 +93,10 @@
   value: {{ .pool.engine | quote }}
 - name: PICSHAPES_DEVICE
   value: {{ ternary "cpu" "cuda" (eq .pool.gpu.mode "none") }}
+{{- if eq .pool.precision "fp8" }}
+- name: PICSHAPES_PRECISION
+  value: fp8
+{{- end }}
 - name: PICSHAPES_GRACE_S
   value: {{ sub (.pool.terminationGracePeriodSeconds | int64) 30 | quote }}
 {{- with .pool.models }}
