@@ -11,7 +11,7 @@ from picshapes_api.core.errors import TooManyJobsError
 from picshapes_api.core.idempotency import read_idempotency
 from picshapes_api.core.submission import read_request, resolve_request
 from picshapes_api.services import Services
-from picshapes_api.storage.jobs import Accepted, NewJob
+from picshapes_api.storage.accepting import Accepted, NewJob
 
 log = structlog.get_logger(__name__)
 

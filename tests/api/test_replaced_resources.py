@@ -5,9 +5,12 @@ import pytest_asyncio
 from picshapes_api.core.accounts import Role
 from picshapes_api.core.job_view import Outcome
 from picshapes_api.core.submission import Submission
+from picshapes_api.storage.accepting import NewJob
 from picshapes_api.storage.accounts import AccountStore, NewUser
+from picshapes_api.storage.closing import Closing, Sighting
 from picshapes_api.storage.database import Database
-from picshapes_api.storage.jobs import Closing, JobRow, JobStore, NewJob, Sighting
+from picshapes_api.storage.job_rows import JobRow
+from picshapes_api.storage.jobs import JobStore
 from picshapes_crds.phases import Phase
 
 JOB = "00000000-0000-4000-8000-00000000000a"

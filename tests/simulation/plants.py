@@ -17,8 +17,11 @@ from picshapes_api.cluster.job_cache import Changes
 from picshapes_api.cluster.mirror import Mirror
 from picshapes_api.cluster.outbox import Outbox
 from picshapes_api.core.job_view import JobFacts, Outcome, is_api_job
-from picshapes_api.storage import jobs
-from picshapes_api.storage.jobs import Accepted, Closing, JobStore, NewJob
+from picshapes_api.storage import accepting, closing
+from picshapes_api.storage.accepting import Accepted, NewJob
+from picshapes_api.storage.closing import Closing
+from picshapes_api.storage.job_rows import JobRow
+from picshapes_api.storage.jobs import JobStore
 from picshapes_crds import patches
 from picshapes_crds.leadership import Leadership
 from picshapes_crds.phases import Phase
@@ -167,19 +170,19 @@ def _no_entry(patch: pytest.MonkeyPatch) -> None:
         row = await session.fetch_one(sql, movement.amount, movement.user_id)
         return int(row["credits"])
 
-    patch.setattr(jobs, "add_entry", only_balance)
+    patch.setattr(accepting, "add_entry", only_balance)
 
 
 @_plant("failed jobs are not refunded", r"failed \(.*\) and was refunded 0")
 def _no_refund(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(jobs, "refund", lambda *_: 0)
+    patch.setattr(closing, "refund", lambda *_: 0)
 
 
 @_plant("jobs are accepted and forgotten", "the accepted job .* is lost")
 def _forgotten(patch: pytest.MonkeyPatch) -> None:
     async def accept(_: JobStore, new: NewJob) -> Accepted:
         facts = JobFacts(new.id, new.submission.spec, new.created_at_ms, Outcome("pending"))
-        row = jobs.JobRow(facts, new.user_id, 1, cancel_requested=False, resource_uid=None, closed=False)
+        row = JobRow(facts, new.user_id, 1, cancel_requested=False, resource_uid=None, closed=False)
         return Accepted(row, replayed=False)
 
     patch.setattr(JobStore, "accept", accept)

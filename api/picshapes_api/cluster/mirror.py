@@ -17,8 +17,9 @@ from picshapes_api.cluster.pace import Pace
 from picshapes_api.cluster.placing import cancel_resource
 from picshapes_api.core.failures import DELETED
 from picshapes_api.core.job_view import Outcome, is_api_job, outcome_of, public_id
+from picshapes_api.storage.closing import Closing, Sighting, Standing
 from picshapes_api.storage.database import DatabaseUnavailableError
-from picshapes_api.storage.jobs import Closing, JobStore, Sighting, Standing
+from picshapes_api.storage.jobs import JobStore
 from picshapes_crds.cluster import JOBS, Cluster, ClusterError, ConflictError, NotFoundError
 from picshapes_crds.phases import Phase
 

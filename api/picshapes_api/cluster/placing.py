@@ -17,8 +17,10 @@ from picshapes_api.cluster.job_cache import JobCache
 from picshapes_api.core.failures import REFUSED
 from picshapes_api.core.job_resource import is_resource_of, job_resource
 from picshapes_api.core.job_view import Outcome
+from picshapes_api.storage.closing import Closing, Sighting
 from picshapes_api.storage.database import DatabaseUnavailableError
-from picshapes_api.storage.jobs import Closing, JobRow, JobStore, Sighting
+from picshapes_api.storage.job_rows import JobRow
+from picshapes_api.storage.jobs import JobStore
 from picshapes_crds.cluster import (
     JOBS,
     AlreadyExistsError,
