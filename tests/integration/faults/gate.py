@@ -27,8 +27,8 @@ NOT_JOBS: Final = ("other", "")
 
 def write_of(method: str, path: str, body: bytes) -> tuple[str, str]:
     """Say what a request writes: `create`, `delete`, `cancel`, or the phase that is set; and of which job."""
-    where, _, tail = path.partition("/generationjobs")
-    if not where or method not in ("POST", "PATCH", "DELETE"):
+    _, of_jobs, tail = path.partition("/generationjobs")
+    if not of_jobs or method not in ("POST", "PATCH", "DELETE"):
         return NOT_JOBS
     name = tail.strip("/").partition("/")[0]
     if method == "POST":
