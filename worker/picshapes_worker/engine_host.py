@@ -60,6 +60,9 @@ class ThreadedHost:
 
     def __init__(self, engine: Engine, thread: CallThread, vitals: Vitals) -> None:
         self._engine, self._thread, self._vitals = engine, thread, vitals
+        self._at_work = asyncio.Event()
+        """Cleared while a generation has been handed to the thread and not been begun there."""
+        self._at_work.set()
 
     async def load(self, model: str) -> None:
         """Bring a model into device memory."""
@@ -80,11 +83,18 @@ class ThreadedHost:
             self._vitals.engine_stepped()
             on_step(done)
 
+        loop = asyncio.get_running_loop()
+
         def generate() -> Picture:
+            loop.call_soon_threadsafe(self._at_work.set)
             with self._vitals.engine_generating():
                 return self._engine.generate(request, stepped)
 
-        return await self._thread.call(generate)
+        self._at_work.clear()
+        try:
+            return await self._thread.call(generate)
+        finally:
+            self._at_work.set()
 
     async def free(self, *, keep: str) -> None:
         """Give back all device memory but this model's weights."""
@@ -96,7 +106,12 @@ class ThreadedHost:
         await self._thread.call(free)
 
     async def encode(self, picture: Picture, output_format: OutputFormat, metadata: dict[str, str]) -> bytes:
-        """Encode a picture in another thread, so that the engine may go on."""
+        """Encode a picture in another thread, so that the engine may go on.
+
+        Begun once the engine is at work: Pillow holds the interpreter while it encodes, and the engine's thread
+        could not take up the next generation.
+        """
+        await self._at_work.wait()
         return await asyncio.to_thread(picture.encode, output_format, metadata)
 
     def loaded(self) -> frozenset[str]:
