@@ -57,6 +57,16 @@ class Cluster:
         return json.loads(self.kubectl("exec", workload, "--", "python", "-c", script))
 
     @contextmanager
+    def written(self, path: str, file: Path) -> Iterator[None]:
+        """Write the API server's answer to a GET into a file for as long as it goes on, as a watch's does."""
+        words: list[str | Path] = [self.kubectl_program, *self._access("-n", self.namespace), "get", "--raw", path]
+        with file.open("w") as out, subprocess.Popen(words, stdout=out) as answer:
+            try:
+                yield
+            finally:
+                answer.terminate()
+
+    @contextmanager
     def forwarded(self, service: str, port: int) -> Iterator[str]:
         """Give the address on this machine that leads to the port of one of the service's pods."""
         words: list[str | Path] = [

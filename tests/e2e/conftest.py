@@ -18,6 +18,7 @@ from pytest_kind import KindCluster
 from pytest_kind import cluster as kind_settings
 from tests.chart.helm_program import ensure_helm
 from tests.e2e.cluster import Cluster
+from tests.e2e.surroundings import SERVICES
 
 from picshapes_cli.controlplane.binaries import Binaries
 
@@ -26,7 +27,7 @@ kind_settings.KIND_VERSION = "v0.33.0"  # the plugin's own is older than the cha
 ROOT: Final = Path(__file__).parents[2]
 NAMESPACE: Final = "picshapes"
 IMAGES: Final = ("control", "worker", "store")
-SERVICES: Final = "localhost/picshapes-test-services:dev"
+SERVICES_ARCHIVE: Final = "picshapes-test-services"
 DOCKER_LIMIT_S: Final = 20
 BUILD_LIMIT_S: Final = 3600
 LEFT_OUT: Final = pytest.StashKey[int]()
@@ -64,7 +65,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 @pytest.fixture(scope="session")
 def images(kind_cluster: KindCluster) -> None:
-    """Put the project's images on the cluster's node."""
+    """Put the project's images on the cluster's node, and the one that runs beside it into Docker."""
     if archives := os.environ.get("PICSHAPES_E2E_ARCHIVES"):
         for archive in sorted(Path(archives).glob("*.tar")):
             words: list[str | Path] = [
@@ -76,6 +77,14 @@ def images(kind_cluster: KindCluster) -> None:
                 archive,
             ]
             subprocess.run(words, check=True, timeout=BUILD_LIMIT_S)
+        beside: list[str | Path] = [
+            "docker",
+            "load",
+            "--quiet",
+            "--input",
+            Path(archives) / f"{SERVICES_ARCHIVE}.tar",
+        ]
+        subprocess.run(beside, check=True, timeout=BUILD_LIMIT_S)
         return
     subprocess.run(["make", "images"], cwd=ROOT, check=True, timeout=BUILD_LIMIT_S)
     services: list[str | Path] = ["docker", "build", "-t", SERVICES, ROOT / "tests" / "e2e" / "services"]

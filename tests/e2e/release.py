@@ -16,10 +16,10 @@ PICTURE_LIMIT_S: Final = 300
 
 
 @contextmanager
-def installed(cluster: Cluster, *options: str | Path) -> Iterator[Cluster]:
-    """Have the chart installed with all its pods Ready. What it keeps when it goes, the next one finds."""
+def installed(cluster: Cluster, *options: str | Path, chart: Path = CHART) -> Iterator[Cluster]:
+    """Have a chart installed with all its pods Ready. What it keeps when it goes, the next one finds."""
     try:
-        cluster.helm("install", RELEASE, CHART, "--wait", "--timeout", "10m", *options)
+        cluster.helm("install", RELEASE, chart, "--wait", "--timeout", "10m", *options)
         yield cluster
     except CommandFailedError as failed:
         raise CommandFailedError(f"{failed}\n{state(cluster)}") from failed
@@ -39,20 +39,25 @@ def state(cluster: Cluster) -> str:
 @contextmanager
 def api(cluster: Cluster) -> Iterator["Api"]:
     """Reach the API through its Service."""
-    secret = cluster.read("secret", f"{RELEASE}-admin")["data"]
     with (
         cluster.forwarded(f"service/{RELEASE}-api", 80) as address,
         httpx.Client(base_url=f"{address}/api/v1", timeout=REQUEST_LIMIT_S) as client,
     ):
-        yield Api(client, base64.b64decode(secret["api-key"]).decode())
+        yield Api(client, admin_key(cluster))
+
+
+def admin_key(cluster: Cluster) -> str:
+    """Return the first administrator's key, which the API drew."""
+    secret = cluster.read("secret", f"{RELEASE}-admin")["data"]
+    return base64.b64decode(secret["api-key"]).decode()
 
 
 class Api:
     """The API as its first administrator and as a user whom that one makes."""
 
-    def __init__(self, client: httpx.Client, admin_key: str) -> None:
+    def __init__(self, client: httpx.Client, key: str) -> None:
         self._client = client
-        self._admin = {"Authorization": f"Bearer {admin_key}"}
+        self._admin = {"Authorization": f"Bearer {key}"}
 
     def new_user(self, email: str, coins: int) -> dict[str, str]:
         """Make a user with credits, and return the headers of their requests."""

@@ -1,4 +1,5 @@
-"""The chart with no values: a picture on the processor, with nothing else in the cluster."""
+"""The chart with no values, where the platform denies its namespace all egress: a picture on the processor, with
+nothing else in the cluster."""
 
 import io
 from collections.abc import Iterator
@@ -7,11 +8,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PIL import Image
-from tests.e2e.cluster import Cluster
+from tests.e2e.cluster import CHART, Cluster
+from tests.e2e.connections import DENY_EGRESS, PASSES, REFUSED, await_connections, connections, idle_pod
 from tests.e2e.jobs import await_end, job
+from tests.e2e.outside import METADATA_ADDRESS, answering_outside
 from tests.e2e.release import RELEASE, api, installed
 
 pytestmark = pytest.mark.timeout(1800)
+
+WORKER = f"deployment/{RELEASE}-worker-demo"
+API = f"deployment/{RELEASE}-api"
 
 ASK_AS_WORKER = """
 import json, ssl, urllib.error, urllib.request
@@ -38,27 +44,15 @@ print(json.dumps({
 """
 
 
-CONNECT = """
-import json, socket
-def connection(host, port):
-    try:
-        socket.create_connection((host, port), timeout=8).close()
-    except TimeoutError:
-        return "refused"
-    return "passes"
-print(json.dumps({
-    "API server": connection("kubernetes.default.svc", 443),
-    "store": connection("picshapes-store.picshapes.svc", 7070),
-    "API": connection("picshapes-api.picshapes.svc", 80),
-}))
-"""
-
-
 @pytest.fixture(scope="module")
 def release(cluster: Cluster) -> Iterator[Cluster]:
-    """The chart, installed with no values."""
-    with installed(cluster) as here:
-        yield here
+    """The chart, installed with no values into a namespace that was denied all egress before."""
+    cluster.create(DENY_EGRESS)
+    try:
+        with installed(cluster) as here:
+            yield here
+    finally:
+        cluster.kubectl("delete", "networkpolicy", DENY_EGRESS["metadata"]["name"])
 
 
 def test_helm_test_draws_a_picture(release: Cluster) -> None:
@@ -90,7 +84,7 @@ def test_a_job_that_kubectl_creates_is_drawn(release: Cluster) -> None:
 
 def test_a_workers_token_touches_no_job_but_its_own_and_reads_no_secret(release: Cluster) -> None:
     release.create(job("foreign", model="unknown-model"))
-    answers = release.python_in(f"deployment/{RELEASE}-worker-demo", ASK_AS_WORKER)
+    answers = release.python_in(WORKER, ASK_AS_WORKER)
     assert answers == {
         "read jobs": 200,
         "create a job": 403,
@@ -100,16 +94,39 @@ def test_a_workers_token_touches_no_job_but_its_own_and_reads_no_secret(release:
     }
 
 
-def test_connections_pass_only_where_the_policies_let_them(release: Cluster) -> None:
-    outside = replace(release, namespace="default")
-    asks = ["python", "-c", "import signal; signal.sigwait([signal.SIGTERM])"]
-    spec = {"containers": [{"name": "main", "image": "localhost/picshapes-control:dev", "command": asks}]}
-    outside.create({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "stranger"}, "spec": spec})
-    try:
-        outside.kubectl("wait", "--for=condition=Ready", "pod/stranger", "--timeout=120s")
-        ours = release.python_in(f"deployment/{RELEASE}-worker-demo", CONNECT)
-        theirs = outside.python_in("pod/stranger", CONNECT)
-    finally:
-        outside.kubectl("delete", "pod", "stranger", "--wait=false")
-    assert ours == {"API server": "passes", "store": "passes", "API": "refused"}
-    assert theirs == {"API server": "passes", "store": "refused", "API": "passes"}
+def test_connections_within_the_cluster_pass_only_where_the_policies_let_them(release: Cluster) -> None:
+    server, store, service = (
+        "kubernetes.default.svc:443",
+        "picshapes-store.picshapes.svc:7070",
+        "picshapes-api.picshapes.svc:80",
+    )
+    with idle_pod(replace(release, namespace="default"), "stranger") as stranger:
+        theirs = connections(*stranger, server, store, service)
+    assert connections(release, WORKER, server, store, service) == [PASSES, PASSES, REFUSED]
+    assert theirs == [PASSES, REFUSED, PASSES]
+
+
+def test_nothing_outside_is_reached_but_where_the_api_server_may_be_and_then_where_it_is(release: Cluster) -> None:
+    """Empty `networkPolicy.apiServerCIDRs` leave its ports open to anywhere but the clouds' metadata address."""
+    nodes = release.read("nodes")["items"]
+    with (
+        answering_outside([node["metadata"]["name"] for node in nodes]) as outside,
+        idle_pod(replace(release, namespace="default"), "stranger") as stranger,
+        idle_pod(release, "bystander") as bystander,
+    ):
+        targets = [f"{host}:{port}" for host in (outside, METADATA_ADDRESS) for port in (80, 443)]
+        await_connections([PASSES] * 4, *stranger, *targets)
+        await_connections([REFUSED] * 4, *bystander, *targets)
+        for part in (WORKER, API):
+            assert connections(release, part, *targets) == [REFUSED, PASSES, REFUSED, REFUSED]
+        addresses = [
+            one["address"] for node in nodes for one in node["status"]["addresses"] if one["type"] == "InternalIP"
+        ]
+        named = ",".join(f"{address}/32" for address in addresses)
+        options = ["--set", f"networkPolicy.apiServerCIDRs={{{named}}}", "--wait", "--timeout", "5m"]
+        release.helm("upgrade", RELEASE, CHART, *options)
+        for part in (WORKER, API):
+            await_connections([REFUSED] * 4, release, part, *targets)
+        release.create(job("enclosed"))
+        [status] = await_end(release, "enclosed")
+    assert status["phase"] == "Completed"

@@ -1,73 +1,72 @@
-"""Pods come and go while jobs run: every job ends. The null engine stands in for the drawing; 2 s a job."""
+"""Pods come and go while jobs run: every job ends, once. The null engine draws; 0.5 s a step."""
 
 import random
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from tests.e2e.cluster import CHART, Cluster
+from tests.e2e.cluster import Cluster
 from tests.e2e.conftest import null_pool, values_file
+from tests.e2e.history import recorded
 from tests.e2e.jobs import await_end, job
 from tests.e2e.release import RELEASE, installed
 
 pytestmark = pytest.mark.timeout(1800)
 
 WORKERS = f"deployment/{RELEASE}-worker-demo"
+DELETED = {"worker", "operator", "api"}
 
 
 @pytest.fixture(scope="module")
-def values(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Values with two workers that draw nothing."""
-    return values_file(tmp_path_factory.mktemp("values"), {"workerPools": null_pool(2)})
-
-
-@pytest.fixture(scope="module")
-def release(cluster: Cluster, values: Path) -> Iterator[Cluster]:
-    """The chart with these workers."""
+def release(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """The chart with two workers that draw nothing."""
+    values = values_file(tmp_path_factory.mktemp("values"), {"workerPools": null_pool(2)})
     with installed(cluster, "-f", values) as here:
         yield here
 
 
-def fate(status: dict[str, Any]) -> tuple[str, int, int]:
-    """Return how a job ended, and how often begun work and workers were lost; `attempt` counts more (ADR 5)."""
-    return status["phase"], status.get("failures", 0), status.get("workersLost", 0)
-
-
-def test_fifty_jobs_end_and_none_is_begun_twice_while_the_workers_are_restarted(release: Cluster) -> None:
+def test_fifty_jobs_are_each_begun_once_and_end_while_the_workers_are_restarted(
+    release: Cluster, tmp_path: Path
+) -> None:
+    """An announced loss costs no begun work. Claims that wait are handed back and count as attempts (ADR 5)."""
     names = [f"rollout-{number:02}" for number in range(50)]
-    release.create(*(job(name) for name in names))
-    await_end(release, names[0])
-    release.kubectl("rollout", "restart", WORKERS)
-    release.kubectl("rollout", "status", WORKERS, "--timeout=10m")
-    ends = await_end(release, *names)
-    assert Counter(map(fate, ends)) == {("Completed", 0, 0): 50}
+    with recorded(release, tmp_path) as history:
+        release.create(*(job(name) for name in names))
+        await_end(release, names[0])
+        release.kubectl("rollout", "restart", WORKERS)
+        release.kubectl("rollout", "status", WORKERS, "--timeout=10m")
+        await_end(release, *names)
+        courses = history.of(*names)
+    assert Counter(course.fate for course in courses) == {("Completed", 1, 1, 0, 0): 50}
 
 
-def test_jobs_end_while_pods_are_deleted_at_random(release: Cluster) -> None:
-    names = [f"random-{number:03}" for number in range(60)]
-    release.create(*(job(name) for name in names))
-    chance = random.Random(20)
-    for name in names[::12]:
-        pods = release.read("pods", "-l", f"app.kubernetes.io/instance={RELEASE}")["items"]
-        victims = sorted(
-            pod["metadata"]["name"]
-            for pod in pods
-            if pod["metadata"]["labels"]["app.kubernetes.io/component"] in {"worker", "operator", "api"}
-        )
-        how = chance.choice([["--wait=false"], ["--grace-period=0", "--force"]])
-        release.kubectl("delete", "pod", chance.choice(victims), "--ignore-not-found", *how)
-        await_end(release, name)
-    assert Counter(end["phase"] for end in await_end(release, *names)) == {"Completed": 60}
-
-
-def test_an_upgrade_and_its_rollback_leave_jobs_in_flight_to_end(release: Cluster, values: Path) -> None:
-    names = [f"upgrade-{number:02}" for number in range(30)]
-    release.create(*(job(name) for name in names))
-    await_end(release, names[0])
-    louder = ["--set", "operator.logLevel=DEBUG", "--set", "api.logLevel=DEBUG", "--set", "worker.logLevel=DEBUG"]
-    release.helm("upgrade", RELEASE, CHART, "-f", values, *louder, "--wait", "--timeout", "10m")
-    release.helm("rollback", RELEASE, "--wait", "--timeout", "10m")
-    ends = await_end(release, *names)
-    assert Counter(map(fate, ends)) == {("Completed", 0, 0): 30}
+def test_two_hundred_jobs_end_once_while_pods_are_deleted_at_random(release: Cluster, tmp_path: Path) -> None:
+    names = [f"random-{number:03}" for number in range(200)]
+    chance = random.Random(24)
+    deleted: Counter[tuple[str, bool]] = Counter()
+    with recorded(release, tmp_path) as history:
+        release.create(*(job(name, steps=1) for name in names))
+        for name in names[::20]:
+            pods = release.read("pods", "-l", f"app.kubernetes.io/component in ({','.join(sorted(DELETED))})")[
+                "items"
+            ]
+            parts = {
+                pod["metadata"]["name"]: pod["metadata"]["labels"]["app.kubernetes.io/component"]
+                for pod in pods
+                if "deletionTimestamp" not in pod["metadata"]
+            }
+            victim, killed = chance.choice(sorted(parts)), chance.choice([True, False])
+            how = ["--grace-period=0", "--force"] if killed else ["--wait=false"]
+            release.kubectl("delete", "pod", victim, "--ignore-not-found", *how)
+            deleted[parts[victim], killed] += 1
+            await_end(release, name)
+        await_end(release, *names)
+        courses = history.of(*names)
+    assert {part for part, _ in deleted} == DELETED, deleted
+    assert deleted["worker", True], deleted
+    assert Counter((course.statuses[-1]["phase"], course.ends) for course in courses) == {("Completed", 1): 200}
+    assert [course.fate for course in courses if course.begun != course.failures + 1] == []
+    assert sum(course.failures for course in courses) <= deleted["worker", True]
+    lost = sum(course.workers_lost for course in courses)
+    assert lost <= deleted["worker", True] + deleted["worker", False]
