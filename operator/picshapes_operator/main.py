@@ -29,6 +29,7 @@ from picshapes_crds.resource import GenerationJob
 from picshapes_operator import feeds, handlers, nodes
 from picshapes_operator.collector import StateCollector
 from picshapes_operator.events import Events
+from picshapes_operator.garbage import made_to_stay
 from picshapes_operator.idle_pods import IdlePods
 from picshapes_operator.loop import Loop
 from picshapes_operator.metrics import Metrics
@@ -127,7 +128,8 @@ async def _observe(
 ) -> None:
     namespace, clock, rng = settings.namespace, SystemClock(), random.Random()
     await await_definition(cluster, namespace, clock)
-    await feeds.prime(cluster, namespace, state, clock, rng)
+    with made_to_stay():
+        await feeds.prime(cluster, namespace, state, clock, rng)
     async with asyncio.TaskGroup() as tasks:
         reflector = feeds.lease_reflector(cluster, namespace, clock, rng)
         restarts.set_function(lambda: reflector.restarts)

@@ -6,7 +6,7 @@ from typing import Any
 from picshapes_crds.phases import Reason
 from picshapes_crds.resource import GenerationJob
 from picshapes_crds.scheduling.demand import Demand
-from picshapes_operator.explanations import Explanations
+from picshapes_operator.explanations import NEWS_PER_SECOND, REPEATS_PER_SECOND, Explanations
 
 START = datetime(2026, 1, 1, 12, 0, tzinfo=UTC).timestamp()
 BUSY, NO_FIT = Reason.WAITING_FOR_WORKERS, Reason.NO_WORKER_FITS
@@ -94,9 +94,33 @@ def test_at_most_twenty_a_second_are_written() -> None:
     assert len(told(explanations, 2.5, NO_FIT)) == 10
 
 
-def test_of_jobs_that_only_wait_their_turn_at_most_five_a_second_are_told() -> None:
+def test_of_jobs_that_only_wait_their_turn_at_most_five_a_second_are_told_the_oldest_first() -> None:
     explanations = waiting(*(f"j{n:02}" for n in range(100)))
     assert told(explanations, 2.0, BUSY) == []
-    assert len(told(explanations, 10.0, BUSY)) == 5
-    assert told(explanations, 69.0, BUSY) == []
-    assert len(told(explanations, 70.0, BUSY)) == 5
+    assert told(explanations, 10.0, BUSY) == [f"j{n:02}" for n in range(5)]
+    assert told(explanations, 10.1, BUSY) == []
+    assert told(explanations, 11.0, BUSY) == [f"j{n:02}" for n in range(5, 10)]
+
+
+def looks(explanations: Explanations, at_s: float) -> list[str]:
+    """Return the jobs that are looked at when all have been told the same before."""
+    found = []
+    while (uid := explanations.next(START + at_s)) is not None:
+        explanations.is_due(job(uid, (NO_FIT, "why")), NO_FIT, "why", datetime.fromtimestamp(START + at_s, UTC))
+        found.append(uid)
+    return found
+
+
+def test_however_many_wait_so_many_a_second_are_looked_at() -> None:
+    explanations = waiting(*(f"j{n:05}" for n in range(10_000)))
+    assert len(looks(explanations, 2.0)) == NEWS_PER_SECOND
+    assert len(looks(explanations, 2.5)) == NEWS_PER_SECOND / 2
+
+
+def test_news_are_looked_at_before_what_was_told() -> None:
+    explanations = waiting(*(f"old-{n:03}" for n in range(200)))
+    assert len(looks(explanations, 2.0)) == 200
+    explanations.waits("new", START + 60.0)
+    seen = looks(explanations, 62.0)
+    assert seen[0] == "new"
+    assert len(seen) == 1 + REPEATS_PER_SECOND
