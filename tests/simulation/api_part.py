@@ -27,7 +27,7 @@ class NoPictures(PictureStore):
 
     async def stored_before(self, moment: datetime) -> AsyncIterator[list[str]]:  # noqa: ARG002 - the store's
         """Yield no keys."""
-        for keys in ():
+        for keys in list[list[str]]():
             yield keys
 
 
