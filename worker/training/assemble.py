@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from training.architecture import FLUX, MODELS
+from training.architecture import FLUX, MODELS, build_pipeline
 from training.decoder import CHECKPOINTS
 from training.evaluate import WEIGHTS, load_pipeline
 from training.loop import load_average
@@ -20,16 +20,17 @@ from training.random_weights import save_half
 
 def trained_pipeline(model: str, checkpoints: Path) -> Any:
     """Build a model's pipeline from the checkpoints of its stages, float32."""
-    pipeline = load_pipeline(model, WEIGHTS, torch.float32)
+    pipeline, before = build_pipeline(model, seed=0), load_pipeline(model, WEIGHTS, torch.float32)
     parts = {"transformer": model, "vae": "decoder", "text_encoder": "clip" if model == FLUX else "qwen"}
     if model == FLUX:
         parts["text_encoder_2"] = "t5"
     for part, name in parts.items():
         checkpoint = checkpoints / f"{name}.pt"
-        known = (
-            f"after {load_average(getattr(pipeline, part), checkpoint)} steps" if checkpoint.exists() else "kept"
-        )
-        print(f"{model}: {part} {known}", flush=True)
+        if checkpoint.exists():
+            step = load_average(getattr(pipeline, part), checkpoint)
+            print(f"{model}: {part} after {step} steps", flush=True)
+        else:
+            getattr(pipeline, part).load_state_dict(getattr(before, part).state_dict())
     return pipeline
 
 
