@@ -18,15 +18,16 @@ console = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 @contextmanager
-def errors_shown() -> Iterator[None]:
-    """Show known errors, alone or in groups, and exit with 1; anything else rises."""
+def errors_shown(*others: type[Exception]) -> Iterator[None]:
+    """Show known errors and those `others`, alone or in groups, and exit with 1; anything else rises."""
+    known: tuple[type[Exception], ...] = (*KNOWN, *others)
     try:
         yield
-    except KNOWN as error:
+    except known as error:
         found: list[BaseException] = [error]
     except BaseExceptionGroup as group:
         found = list(_leaves(group))
-        if not all(isinstance(error, KNOWN) for error in found):
+        if not all(isinstance(error, known) for error in found):
             raise
     else:
         return

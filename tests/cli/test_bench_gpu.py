@@ -1,5 +1,7 @@
 """Rounds of jobs through the worker's own stages, as `picshapes bench gpu` measures them."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -67,3 +69,13 @@ async def test_a_start_that_draws_nothing_fails_the_benchmark_with_what_it_said(
         await first_line_s(["-c", "print('drawn'); raise SystemExit('no weights here')"], tmp_path)
     with pytest.raises(StartFailedError, match="python -c  ended with 0"):
         await first_line_s(["-c", ""], tmp_path)
+
+
+def test_8_bits_where_there_are_none_end_the_benchmark_with_a_sentence() -> None:
+    program = "from picshapes_cli.main import app; app()"
+    argv = [sys.executable, "-c", program, "bench", "gpu", "--device", "cpu", "--fp8"]
+    ended = subprocess.run(argv, capture_output=True, text=True, timeout=240, check=False)
+
+    assert ended.returncode == 1
+    assert "PICSHAPES_PRECISION=fp8 needs a card of compute capability 8.9" in ended.stderr
+    assert "Traceback" not in ended.stderr

@@ -112,9 +112,13 @@ def gpu_command(  # noqa: PLR0913, PLR0917 - the options of the command
 ) -> None:
     """Pictures an hour of the worker and gaps between its jobs, against a bare diffusers loop; needs torch."""
     from picshapes_cli.bench.gpu import GpuOptions, bench_gpu  # noqa: PLC0415 - torch takes seconds
+    from picshapes_cli.bench.gpu_start import StartFailedError  # noqa: PLC0415 - as above
+    from picshapes_cli.bench.gpu_worker import JobFailedError  # noqa: PLC0415 - as above
+    from picshapes_worker.engine import EngineError  # noqa: PLC0415 - as above
 
     options = GpuOptions(device.value, count, rounds, side, fp8, starts)
-    _print(lambda: lambda folder: bench_gpu(folder, options, console.print), json_only)
+    with errors_shown(EngineError, JobFailedError, StartFailedError):
+        _print(lambda: lambda folder: bench_gpu(folder, options, console.print), json_only)
 
 
 Measure = Callable[[Path], Awaitable[Figure]]
