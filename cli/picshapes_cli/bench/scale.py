@@ -22,6 +22,8 @@ FEW_PENDING: Final = 100
 FEW_WORKERS: Final = 10
 MOST_BYTES: Final = 10_240
 RATE: Final = 100.0
+TURNS: Final = 3
+"""How often a claim's cost is measured at each size: the medians count."""
 DRIVE: Final = "the operator's own state, loop and writer in a process of their own, shown objects; no API server"
 
 
@@ -46,8 +48,8 @@ async def bench_scale(folder: Path, options: ScaleOptions, tell: Tell) -> Figure
         "most workers": Load(FEW_PENDING, options.most_workers, 0, RATE),
     }
     costs: dict[str, list[Cost]] = {name: [] for name in loads}
-    # The yardstick comes again between the others: how quick the machine is may change meanwhile.
-    for name in ("few", "many pending", "few", "many workers", "few", "most workers"):
+    # By turns, since how quick the machine is may change meanwhile.
+    for name in (*TURNS * ("few", "many pending", "many workers"), "most workers"):
         load = loads[name]
         tell(f"Measuring {load.pending} waiting jobs and {load.workers} workers")
         costs[name].append(await _measured(folder / f"{name.replace(' ', '-')}.json", load))
