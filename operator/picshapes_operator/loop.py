@@ -128,10 +128,10 @@ class Loop:
     def _recover_lost(self) -> None:
         """Look at the jobs of workers that are lost, and at no others: theirs are safe, however many they are."""
         fleet, monotonic = self._state.fleet, self._clock.monotonic()
-        for name, worker_id, uids in self._state.holders(but=fleet.living(monotonic)):
+        for name, worker_id, jobs in self._state.held.holders(but=fleet.living(monotonic)):
             if fleet.holder(name, worker_id, monotonic) in LOST:
-                for uid in list(uids):
-                    self._recover(self._state.jobs[uid])
+                for job in jobs:
+                    self._recover(job)
 
     def _recover(self, job: GenerationJob) -> None:
         if self._writer.busy(job.metadata.uid):
@@ -141,7 +141,7 @@ class Loop:
         if job.status.phase in HELD:
             worker_id = job.status.worker_id or ""
             holder = self._state.fleet.holder(job.status.worker_name or "", worker_id, self._clock.monotonic())
-            first = self._state.first_held(worker_id) == job.metadata.uid
+            first = self._state.held.first(worker_id) == job.metadata.uid
         match recover(job, holder, now, first=first):
             case Requeue(reason, message, failed, is_first):
                 body = patches.requeue(job, reason, message, now, failed=failed, first=is_first)

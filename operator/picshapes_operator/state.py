@@ -4,8 +4,7 @@ kopf's handlers and the lease watch call `observe…` and `forget…`; the loop 
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import structlog
@@ -21,8 +20,9 @@ from picshapes_operator.accounting import Accounting, owner_of
 from picshapes_operator.deletion_cost import Standing
 from picshapes_operator.expire import expires_at
 from picshapes_operator.explanations import Explanations
-from picshapes_operator.facts import has_moved, is_lost, places_of, turn_on_worker
+from picshapes_operator.facts import has_moved, is_lost, places_of
 from picshapes_operator.fleet import Fleet
+from picshapes_operator.held import HeldJobs
 from picshapes_operator.pools import Backlog
 from picshapes_operator.rebalance import HeldJob, WaitingClaim, behind_others
 from picshapes_operator.recover import due_at
@@ -54,7 +54,7 @@ class ClusterState:
         self.jobs: dict[JobId, GenerationJob] = {}
         self.urgent: set[JobId] = set()
         """Waiting jobs whose cancellation was asked for."""
-        self._held: dict[str, set[JobId]] = {}
+        self.held = HeldJobs()
         self._unreadable: dict[JobId, int] = {}
         """Versions of jobs that make no sense to this program: they were told of, and are left alone."""
         self._claiming: dict[JobId, tuple[str, int]] = {}
@@ -193,30 +193,16 @@ class ClusterState:
     def waiting_claims(self) -> list[WaitingClaim]:
         """Return the claims that wait behind others on their workers, the oldest first."""
         held = []
-        for worker_id, uids in self._held.items():
-            for job in (self.jobs[uid] for uid in uids if len(uids) > 1):
-                resolved, claimed_at = job.status.resolved, job.status.claimed_at
-                if resolved and claimed_at:
-                    begun, demand = job.status.phase is Phase.PROCESSING, self.waiting.demand(resolved)
-                    held.append(HeldJob(job.metadata.uid, demand, worker_id, begun, claimed_at.timestamp()))
+        for job in self.held.crowded():
+            resolved, claimed_at, worker_id = (
+                job.status.resolved,
+                job.status.claimed_at,
+                job.status.worker_id or "",
+            )
+            if resolved and claimed_at:
+                begun, demand = job.status.phase is Phase.PROCESSING, self.waiting.demand(resolved)
+                held.append(HeldJob(job.metadata.uid, demand, worker_id, begun, claimed_at.timestamp()))
         return behind_others(held)
-
-    def holders(self, but: AbstractSet[str]) -> Iterator[tuple[str, str, set[JobId]]]:
-        """Yield each worker that holds jobs, but for these processes: its name, its process, and the jobs."""
-        for worker_id in [one for one in self._held if one not in but]:  # in order: a run must be repeatable
-            uids = self._held[worker_id]
-            name = self.jobs[next(iter(uids))].status.worker_name or ""
-            yield name, worker_id, uids
-
-    def first_held(self, worker_id: str) -> JobId | None:
-        """Return the job that a process runs, or would run next."""
-        held = [self.jobs[uid] for uid in self._held.get(worker_id, ())]
-        first = min(held, key=turn_on_worker, default=None)
-        return first.metadata.uid if first else None
-
-    def held_jobs(self) -> list[GenerationJob]:
-        """Return all jobs that a worker holds."""
-        return [self.jobs[uid] for jobs in self._held.values() for uid in jobs]
 
     def overdue(self, now: datetime) -> list[JobId]:
         """Take the jobs that the operator itself must end now."""
@@ -245,9 +231,8 @@ class ClusterState:
         self._deadlines.set(uid, due_at(job).timestamp())
         if phase in HELD:
             self._unclaim(uid)
-            worker_id = job.status.worker_id or ""
-            self._held.setdefault(worker_id, set()).add(uid)
-            self.roster.hold(worker_id, places_of(job))
+            self.held.put(job)
+            self.roster.hold(job.status.worker_id or "", places_of(job))
         elif job.spec.cancel_requested:
             self.urgent.add(uid)
         elif uid not in self._claiming:
@@ -258,11 +243,8 @@ class ClusterState:
     def _drop_indexes(self, uid: JobId) -> None:
         job = self.jobs.get(uid)
         if job and job.status.phase in HELD:
-            worker_id = job.status.worker_id or ""
-            self._held[worker_id].discard(uid)
-            if not self._held[worker_id]:
-                del self._held[worker_id]
-            self.roster.hold(worker_id, -places_of(job))
+            self.held.discard(job)
+            self.roster.hold(job.status.worker_id or "", -places_of(job))
         self.waiting.discard(uid)
         self.explanations.forget(uid)
         self.urgent.discard(uid)
@@ -275,7 +257,7 @@ class ClusterState:
         waiting = [Backlog(one, queues.depth(one), queues.work_s(one)) for one in queues.demands()]
         held = [
             Backlog(self.waiting.demand(resolved), 1, self.accounting.run_s(job, resolved))
-            for job in self.held_jobs()
+            for job in self.held.all()
             if (resolved := job.status.resolved)
         ]
         return waiting + held

@@ -145,7 +145,7 @@ def test_an_older_version_of_a_job_is_ignored() -> None:
     seen.observe_job(job("a", 9, CLAIMED))
     seen.observe_job(job("a", 5))
     assert waiting(seen) == []
-    assert [one.metadata.uid for one in seen.held_jobs()] == ["a"]
+    assert [one.metadata.uid for one in seen.held.all()] == ["a"]
 
 
 def test_a_claim_in_flight_takes_the_job_and_the_place_until_it_is_answered() -> None:
@@ -164,7 +164,7 @@ def test_a_claim_seen_before_its_answer_is_counted_once() -> None:
     seen.observe_job(job("a", 2, CLAIMED))
     seen.claim_ended("a")
     assert waiting(seen) == []
-    assert len(seen.held_jobs()) == 1
+    assert len(seen.held.all()) == 1
 
 
 def test_a_listing_drops_jobs_that_it_does_not_show_but_not_newer_ones() -> None:
@@ -224,7 +224,7 @@ def test_a_forgotten_job_leaves_nothing_behind() -> None:
     seen = state()
     seen.observe_job(job("a", 1, CLAIMED))
     seen.forget_job("a")
-    assert seen.held_jobs() == []
+    assert seen.held.all() == []
     assert seen.overdue(NOW + timedelta(days=1)) == []
 
 

@@ -120,11 +120,11 @@ def test_the_first_job_of_a_worker_is_the_one_that_runs_else_the_oldest_claim() 
     for uid, second in (("older", 1), ("younger", 2)):
         held = CLAIMED | {"resolved": RESOLVED, "claimedAt": f"2026-01-01T12:00:0{second}Z"}
         seen.observe_job(job(uid, second, held))
-    assert seen.first_held("id1") == "older"
+    assert seen.held.first("id1") == "older"
     running = CLAIMED | {"phase": "Processing", "resolved": RESOLVED, "claimedAt": "2026-01-01T12:00:02Z"}
     seen.observe_job(job("younger", 3, running))
-    assert seen.first_held("id1") == "younger"
-    assert seen.first_held("other") is None
+    assert seen.held.first("id1") == "younger"
+    assert seen.held.first("other") is None
 
 
 def lost_on(seen: ClusterState) -> list[str]:
