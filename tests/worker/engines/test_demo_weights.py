@@ -56,7 +56,7 @@ def test_a_negative_prompt_moves_a_circle_of_open_colour_away_from_what_it_names
     pipeline = load_pipeline(model, WEIGHTS, torch.float32)
     plain, pushed = (_drawn(pipeline, model, negative) for negative in (None, "blue"))
 
-    assert plain["yellow"] + plain["orange"] <= SEEDS // 10
+    assert plain["yellow"] + plain["orange"] <= SEEDS // 4  # two of the eight colours that may be drawn
     assert pushed["yellow"] + pushed["orange"] >= SEEDS - SEEDS // 10  # the other end from blue
     assert pushed["blue"] == 0
     assert min(plain["circle"], pushed["circle"]) >= SEEDS - SEEDS // 10
