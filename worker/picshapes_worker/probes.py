@@ -15,7 +15,6 @@ CLIENT_TIMEOUT_S: Final = 5.0
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
-    allow_reuse_port = True  # whoever starts the worker may hold the port for it until now
 
 
 class ProbeServer:
