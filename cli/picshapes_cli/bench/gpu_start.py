@@ -29,8 +29,9 @@ from picshapes_worker.weights import locate
 PLAIN: Final = ("-m", "picshapes_cli.bench.gpu_plain_start")
 WORKER: Final = ("-m", "picshapes_cli.bench.gpu_worker_start")
 START_TIMEOUT_S: Final = 1800.0
-GOAL: Final = {"cuda": "<= 0.5", "cpu": "<= 1"}
-"""On a card half of the plain start, most of which is compiling; on a CPU no more than the plain start."""
+GOAL: Final = {"cuda": "<= 0.5", "cpu": "<= 1.02"}
+"""On a card half of the plain start, most of which is compiling. On a CPU nothing is: there the plain start, and
+the noise that processor time is allowed too."""
 
 
 class StartFailedError(RuntimeError):
