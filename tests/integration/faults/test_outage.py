@@ -113,7 +113,7 @@ async def test_an_outage_longer_than_a_lease_requeues_nothing(
         assert (told[name].attempt, told[name].worker_id) == (1, holders[name])
     async with httpx.AsyncClient(trust_env=False) as client:
         figures = (await client.get(parts.url_of("operator", "/metrics"))).text
-    assert 'reason="WorkerLost"' not in figures
+    assert 'picshapes_requeues_total{reason="WorkerLost"} 0.0' in figures
     assert await parts.until_told(submitted) == {submitted: "completed"}
     assert await parts.credits() == credit - 1
     await parts.check_books()
