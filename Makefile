@@ -47,7 +47,7 @@ check: setup ## Lint, types, import rules, generated files
 	@$(BIN)/python -m picshapes_cli.settings_page --check
 	@cd charts && ../$(BIN)/python -m chart_source.generate --check
 
-eval: setup ## Measure the demo weights on N held-out prompts a cell (an hour with the default 400)
+eval: setup ## Measure the demo weights on N held-out prompts a cell (hours with the default 400)
 	@cd worker && OMP_WAIT_POLICY=passive ../$(BIN)/python -W ignore -m training.goals --n $(N)
 
 format: setup ## Format the code and mend what the linter can
