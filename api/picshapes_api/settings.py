@@ -3,24 +3,25 @@
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, model_validator
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from picshapes_api.core.forwarding import Network
 from picshapes_api.core.retention import Retention
 from picshapes_api.services import Exposure
+from picshapes_crds.settings import ClusterSettings, separated
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 Days = Annotated[int, Field(ge=1, le=36_500)]
 
 
-class Settings(BaseSettings):
+class Settings(ClusterSettings):
     """Settings of the API; names are PICSHAPES_… but for the two URLs that everybody spells alike.
 
     docs/settings.md is made of what is said here.
     """
 
-    model_config = SettingsConfigDict(env_prefix="PICSHAPES_", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(hide_input_in_errors=True)
 
     host: str = Field("127.0.0.1", description="Address that the API listens on.")
     port: Port = Field(8080, description="Port that it listens on, for the API, its metrics and its probes alike.")
@@ -28,11 +29,6 @@ class Settings(BaseSettings):
         None,
         description="Where clients reach this API, for the addresses it gives; by default what `Host` says.",
     )
-    kubeconfig: Path | None = Field(
-        None, description="Credentials of the cluster; by default the pod's service account."
-    )
-    namespace: str = Field("picshapes", description="Namespace of the jobs and the workers.")
-    catalogue: str = Field("demo", description="Models and tiers: `demo`, `real` or the path of a YAML file.")
     storage_url: str = Field(
         description="Where pictures lie: `file:///folder`, `s3://bucket/prefix`, `gs://…`, `az://…`."
     )
@@ -74,7 +70,7 @@ class Settings(BaseSettings):
     max_unfinished_per_user: Annotated[int, Field(ge=1)] = Field(
         10_000, description="Unfinished jobs that one user may have; more are refused with 429."
     )
-    trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = Field(
+    trusted_proxies: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(separated)] = Field(
         (),
         description="Networks, separated by commas, whose `X-Forwarded-For`, `-Proto` and `-Host` are believed.",
     )
@@ -82,11 +78,6 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="The least that is logged."
     )
-
-    @field_validator("trusted_proxies", mode="before")
-    @classmethod
-    def _separate(cls, value: object) -> object:
-        return [one.strip() for one in value.split(",") if one.strip()] if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _jobs_outlive_pictures(self) -> Self:

@@ -15,7 +15,7 @@ from chart_source.cluster import (
 )
 from chart_source.parts import Admin, Api, Database, Operator, Redis, Storage
 from chart_source.pools import Pool, Workers
-from chart_source.sections import Image, Section
+from chart_source.sections import Image, Namespace, Section
 
 
 class Images(Section):
@@ -54,6 +54,11 @@ class Values(Section):
     image: Images = Field(default_factory=Images, description="The images and where they come from.")
     image_pull_secrets: list[dict[str, str]] = Field(
         default_factory=list, description="Secrets for the registry, as `- name: …`."
+    )
+    job_namespaces: list[Namespace] = Field(
+        default_factory=list,
+        description="Namespaces besides the release's whose GenerationJobs its workers run, too. They must exist, "
+        "and no other release may look after them.",
     )
     catalogue: Catalogue = Field(default_factory=Catalogue, description="Models and tiers.")
     admin: Admin = Field(default_factory=Admin, description="The first administrator.")

@@ -62,6 +62,9 @@ def up(  # noqa: PLR0913, PLR0917 - each option is a parameter
     redis_url: Annotated[str | None, typer.Option(help="Limits are counted in memory by default.")] = None,
     storage_url: Annotated[str | None, typer.Option(help="Files in the folder by default.")] = None,
     kubeconfig: Annotated[Path | None, typer.Option(help="An existing cluster to use.")] = None,
+    job_namespace: Annotated[
+        list[str] | None, typer.Option(help="A further namespace whose jobs run; as often as needed.")
+    ] = None,
     ready_file: Annotated[Path | None, typer.Option(help="Written once jobs are accepted: URL and keys.")] = None,
 ) -> None:
     """Run PicShapes on this machine until Ctrl-C: a control plane, the operator, the API and workers."""
@@ -75,6 +78,7 @@ def up(  # noqa: PLR0913, PLR0917 - each option is a parameter
         redis_url=redis_url,
         storage_url=storage_url,
         kubeconfig=kubeconfig,
+        job_namespaces=tuple(job_namespace or ()),
         ready_file=ready_file,
     )
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 import yaml
 
 from picshapes_crds.admission import admission_policies, operator_policies, worker_policies
-from picshapes_crds.roles import OPERATOR_CLUSTER_RULES, OPERATOR_SCALING_RULES, PARTS
+from picshapes_crds.roles import JOB_PARTS, OPERATOR_CLUSTER_RULES, OPERATOR_SCALING_RULES, PARTS
 from picshapes_crds.schema import custom_resource_definition
 
 HEADER: Final = (
@@ -32,7 +32,8 @@ def chart_templates() -> dict[str, str]:
     kept = [_kept(one) for one in (custom_resource_definition(), *admission_policies())]
     own = worker_policies("RELEASE-NAMESPACE", "WORKER-SERVICE-ACCOUNT", "RELEASE-WORKER")
     scaling = operator_policies("RELEASE-NAMESPACE", "OPERATOR-SERVICE-ACCOUNT", "RELEASE-OPERATOR")
-    parts = (*PARTS.items(), ("nodes", OPERATOR_CLUSTER_RULES), ("scaling", OPERATOR_SCALING_RULES))
+    jobs = ((f"jobs.{part}", rules) for part, rules in JOB_PARTS.items())
+    parts = (*PARTS.items(), *jobs, ("nodes", OPERATOR_CLUSTER_RULES), ("scaling", OPERATOR_SCALING_RULES))
     return {
         "definition.yaml": f"{HEADER}{{{{- if .Values.crds.enabled }}}}\n{_text(kept)}{{{{- end }}}}\n",
         "worker-admission.yaml": HEADER + _text(own),

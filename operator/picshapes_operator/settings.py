@@ -1,24 +1,15 @@
 """The operator's settings, from the environment: `PICSHAPES_` and the field's name in capitals."""
 
-from pathlib import Path
-
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from picshapes_crds.logs import Format, Level
+from picshapes_crds.settings import ClusterSettings
 from picshapes_operator.pools import Pool
 
 
-class Settings(BaseSettings):
+class Settings(ClusterSettings):
     """How and where this operator runs; docs/settings.md is made of what is said here."""
 
-    model_config = SettingsConfigDict(env_prefix="PICSHAPES_")
-
-    kubeconfig: Path | None = Field(
-        None, description="Credentials of the cluster; by default the pod's service account."
-    )
-    namespace: str = Field("picshapes", min_length=1, description="Namespace of the jobs and the workers.")
-    catalogue: str = Field("demo", description="Models and tiers: `demo`, `real` or the path of a YAML file.")
     probe_host: str = Field("127.0.0.1", description="Address of the probes and the metrics.")
     probe_port: int = Field(
         8082, ge=0, le=65535, description="Their port; 0 takes a free one, which the log names."

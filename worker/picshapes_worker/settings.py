@@ -3,29 +3,24 @@
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, ValidationError
+from pydantic_settings import SettingsConfigDict
 
-PREFIX = "PICSHAPES_"
+from picshapes_crds.settings import PREFIX, ClusterSettings, Words
 
 
 class InvalidSettingsError(ValueError):
     """Settings are missing or wrong; the message names them in one sentence."""
 
 
-class Settings(BaseSettings):
+class Settings(ClusterSettings):
     """Settings of one worker process; docs/settings.md is made of what is said here."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
+    model_config = SettingsConfigDict(frozen=True)
 
     pod_name: Annotated[str, Field(min_length=1, max_length=253)] = Field(
         description="The pod that this process runs in; also the name of its Lease."
     )
-    namespace: str = Field("picshapes", description="Namespace of the jobs and of this pod.")
-    kubeconfig: Path | None = Field(
-        None, description="Credentials of the cluster; by default the pod's service account."
-    )
-    catalogue: str = Field("demo", description="Models and tiers: `demo`, `real` or the path of a YAML file.")
     engine: Literal["diffusers", "null"] = Field(
         "diffusers", description="What draws the pictures; `null` draws one pixel, for tests and benchmarks."
     )
@@ -33,7 +28,7 @@ class Settings(BaseSettings):
         0,
         description="Seconds that a step of the null engine takes; at 0 it is instant and runs in the event loop.",
     )
-    models: Annotated[tuple[str, ...], NoDecode] = Field(
+    models: Words = Field(
         (), description="Catalogue ids, separated by commas, of what this worker serves; by default all."
     )
     storage_url: Annotated[str, Field(min_length=1)] = Field(
@@ -81,13 +76,6 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="The least that is logged."
     )
-
-    @field_validator("models", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        return tuple(part.strip() for part in value.split(",") if part.strip())
 
     @classmethod
     def from_environment(cls) -> Self:

@@ -76,6 +76,10 @@ priorityClassName: {{ include "picshapes.clusterName" .root }}-{{ .class }}
   valueFrom:
     fieldRef:
       fieldPath: metadata.namespace
+{{- with .root.Values.jobNamespaces }}
+- name: PICSHAPES_JOB_NAMESPACES
+  value: {{ join "," . | quote }}
+{{- end }}
 - name: PICSHAPES_CATALOGUE
   value: {{ include "picshapes.catalogue" .root }}
 - name: PICSHAPES_LOG_FORMAT
@@ -169,32 +173,4 @@ metadata:
     {{- toYaml . | nindent 4 }}
   {{- end }}
 automountServiceAccountToken: false
-{{- end }}
-
-{{- /* Arguments: root, component, rules (YAML). A Role and its binding to the part's ServiceAccount. */ -}}
-{{- define "picshapes.role" -}}
-{{- $name := printf "%s-%s" (include "picshapes.fullname" .root) .component -}}
-apiVersion: rbac.authorization.k8s.io/v1
-kind: Role
-metadata:
-  name: {{ $name }}
-  labels:
-    {{- include "picshapes.labels" (dict "root" .root "component" .component) | nindent 4 }}
-rules:
-{{ .rules }}
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: RoleBinding
-metadata:
-  name: {{ $name }}
-  labels:
-    {{- include "picshapes.labels" (dict "root" .root "component" .component) | nindent 4 }}
-roleRef:
-  apiGroup: rbac.authorization.k8s.io
-  kind: Role
-  name: {{ $name }}
-subjects:
-  - kind: ServiceAccount
-    name: {{ $name }}
-    namespace: {{ .root.Release.Namespace }}
 {{- end }}

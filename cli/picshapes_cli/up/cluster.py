@@ -5,6 +5,7 @@ existing cluster the API and the operator use the person's kubeconfig. Workers a
 pods.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from picshapes_cli.controlplane.credentials import User
@@ -13,7 +14,7 @@ from picshapes_crds.clock import Clock
 from picshapes_crds.cluster import Json
 from picshapes_crds.cluster.kube import KubeCluster
 from picshapes_crds.install import apply_all, install
-from picshapes_crds.roles import role, role_binding
+from picshapes_crds.roles import access
 
 OPERATOR: Final = User("picshapes-operator")
 API: Final = User("picshapes-api")
@@ -24,26 +25,28 @@ def _user_subject(user: User) -> dict[str, str]:
     return {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user.name}
 
 
-def namespace_objects(namespace: str) -> list[Json]:
-    """Return what the parts need in their namespace, roles for the parts' own users included."""
+def namespace_objects(namespace: str, neighbours: Sequence[str] = ()) -> list[Json]:
+    """Return what the parts need in their namespace and in further ones, whose jobs they look after, too."""
     account = {"kind": "ServiceAccount", "name": WORKER_ACCOUNT, "namespace": namespace}
     return [
-        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}},
+        *(
+            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": one}}
+            for one in (namespace, *neighbours)
+        ),
         {
             "apiVersion": "v1",
             "kind": "ServiceAccount",
             "metadata": {"name": WORKER_ACCOUNT, "namespace": namespace},
             "automountServiceAccountToken": False,
         },
-        *(role(part, namespace) for part in ("api", "operator", "worker")),
-        role_binding("api", namespace, _user_subject(API)),
-        role_binding("operator", namespace, _user_subject(OPERATOR)),
-        role_binding("worker", namespace, account),
+        *access("api", _user_subject(API), namespace, neighbours),
+        *access("operator", _user_subject(OPERATOR), namespace, neighbours),
+        *access("worker", account, namespace, neighbours),
         *worker_policies(namespace, WORKER_ACCOUNT, name=f"worker-{namespace}"),
     ]
 
 
-async def prepare(cluster: KubeCluster, namespace: str, clock: Clock) -> None:
+async def prepare(cluster: KubeCluster, namespace: str, clock: Clock, neighbours: Sequence[str] = ()) -> None:
     """Install everything on the cluster. Raises `ClusterError` when these credentials may not."""
     await install(cluster, clock)
-    await apply_all(cluster, namespace_objects(namespace))
+    await apply_all(cluster, namespace_objects(namespace, neighbours))

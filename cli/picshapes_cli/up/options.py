@@ -40,6 +40,8 @@ class UpOptions:
     kubeconfig: Path | None = None
     """An existing cluster; a control plane of its own when absent."""
     namespace: str = "picshapes"
+    job_namespaces: tuple[str, ...] = ()
+    """Further namespaces whose jobs are looked after."""
     durable: bool = True
     """False: etcd leaves it to the system when data reaches the disk; for demos and benchmarks."""
     first_credits: int = 1000

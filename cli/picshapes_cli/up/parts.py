@@ -48,6 +48,7 @@ class Site:
         }
         own = {
             "PICSHAPES_NAMESPACE": self.options.namespace,
+            "PICSHAPES_JOB_NAMESPACES": ",".join(self.options.job_namespaces),
             "PICSHAPES_CATALOGUE": self.catalogue,
             "PICSHAPES_LOG_FORMAT": "text",
             "PYTHONUNBUFFERED": "1",

@@ -81,7 +81,7 @@ async def running(options: UpOptions, binaries: Binaries | None, tell: Tell) -> 
         stack.callback(shutil.rmtree, layout.temporary, ignore_errors=True)
         kubeconfigs = _kubeconfigs(plane, options, layout)
         cluster = await stack.enter_async_context(await KubeCluster.connect(kubeconfigs.person))
-        await prepare(cluster, options.namespace, SystemClock())
+        await prepare(cluster, options.namespace, SystemClock(), options.job_namespaces)
         catalogue = await asyncio.to_thread(_catalogue, options, layout)
         site = parts.Site(options, layout, catalogue, os.environ, f"http://127.0.0.1:{port}")
         state = Running(

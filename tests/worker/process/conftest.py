@@ -28,7 +28,7 @@ from picshapes_crds.install import apply_all
 from picshapes_crds.phases import TERMINAL, Reason
 from picshapes_crds.resolve import resolve
 from picshapes_crds.resource import GenerationJob, Resolved
-from picshapes_crds.roles import role, role_binding
+from picshapes_crds.roles import access
 
 READY_WITHIN_S = 120.0
 SEEN_WITHIN_S = 60.0
@@ -80,7 +80,7 @@ class Station:
         }
         subject = {"kind": "ServiceAccount", "name": ACCOUNT, "namespace": self.namespace}
         policies = worker_policies(self.namespace, ACCOUNT, f"worker-{self.namespace}")
-        rules = [role("worker", self.namespace), role_binding("worker", self.namespace, subject)]
+        rules = access("worker", subject, self.namespace)
         await apply_all(self.cluster, [account, *rules, *policies])
 
     async def pod_token(self, name: str) -> str:

@@ -5,9 +5,6 @@
   resources:
   - generationjobs
   verbs:
-  - get
-  - list
-  - watch
   - create
   - patch
   - delete
@@ -39,6 +36,54 @@
 {{- end }}
 {{- define "picshapes.rules.operator" -}}
 - apiGroups:
+  - ''
+  resources:
+  - pods
+  verbs:
+  - get
+  - list
+  - watch
+- apiGroups:
+  - coordination.k8s.io
+  resources:
+  - leases
+  verbs:
+  - get
+  - list
+  - watch
+  - create
+  - update
+  - patch
+{{- end }}
+{{- define "picshapes.rules.worker" -}}
+- apiGroups:
+  - ''
+  resources:
+  - pods
+  verbs:
+  - get
+  - patch
+- apiGroups:
+  - coordination.k8s.io
+  resources:
+  - leases
+  verbs:
+  - get
+  - create
+  - patch
+{{- end }}
+{{- define "picshapes.rules.jobs.api" -}}
+- apiGroups:
+  - picshapes.io
+  resources:
+  - generationjobs
+  verbs:
+  - get
+  - list
+  - watch
+{{- end }}
+{{- define "picshapes.rules.jobs.operator" -}}
+- apiGroups:
   - picshapes.io
   resources:
   - generationjobs
@@ -55,32 +100,13 @@
   - patch
   - write-any
 - apiGroups:
-  - ''
-  resources:
-  - pods
-  verbs:
-  - get
-  - list
-  - watch
-- apiGroups:
   - events.k8s.io
   resources:
   - events
   verbs:
   - create
-- apiGroups:
-  - coordination.k8s.io
-  resources:
-  - leases
-  verbs:
-  - get
-  - list
-  - watch
-  - create
-  - update
-  - patch
 {{- end }}
-{{- define "picshapes.rules.worker" -}}
+{{- define "picshapes.rules.jobs.worker" -}}
 - apiGroups:
   - picshapes.io
   resources:
@@ -94,21 +120,6 @@
   resources:
   - generationjobs/status
   verbs:
-  - patch
-- apiGroups:
-  - ''
-  resources:
-  - pods
-  verbs:
-  - get
-  - patch
-- apiGroups:
-  - coordination.k8s.io
-  resources:
-  - leases
-  verbs:
-  - get
-  - create
   - patch
 {{- end }}
 {{- define "picshapes.rules.nodes" -}}
