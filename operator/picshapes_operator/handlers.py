@@ -14,8 +14,8 @@ from picshapes_crds import names
 from picshapes_operator.state import ClusterState
 
 
-def registry_for(state: ClusterState) -> kopf.OperatorRegistry:
-    """Return kopf's registry with the handlers that feed this state."""
+def registry_for(state: ClusterState, *, pods: bool) -> kopf.OperatorRegistry:
+    """Return kopf's registry with the handlers that feed this state with jobs, and with `pods` of workers."""
     registry = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=registry)
@@ -26,11 +26,12 @@ def registry_for(state: ClusterState) -> kopf.OperatorRegistry:
     async def job(event: kopf.RawEvent, **_: Any) -> None:
         copy_job(state, event)
 
-    workers = {names.COMPONENT_LABEL: names.COMPONENT_WORKER}
+    if pods:
+        workers = {names.COMPONENT_LABEL: names.COMPONENT_WORKER}
 
-    @kopf.on.event("v1", "pods", labels=workers, registry=registry)
-    async def pod(event: kopf.RawEvent, **_: Any) -> None:
-        copy_pod(state, event)
+        @kopf.on.event("v1", "pods", labels=workers, registry=registry)
+        async def pod(event: kopf.RawEvent, **_: Any) -> None:
+            copy_pod(state, event)
 
     return registry
 
@@ -70,8 +71,9 @@ def _copy(state: ClusterState, event: kopf.RawEvent, observe: Callable[[dict[str
 
 
 def kopf_settings() -> kopf.OperatorSettings:
-    """Return settings by which kopf only watches."""
+    """Return settings by which kopf only watches, and never kills the process when it is to end."""
     settings = kopf.OperatorSettings()
+    settings.process.ultimate_exiting_timeout = None
     settings.posting.enabled = False
     settings.scanning.disabled = True
     settings.peering.standalone = True

@@ -11,7 +11,6 @@ import sys
 from contextlib import suppress
 from typing import Final
 
-import kopf
 import structlog
 import uvloop
 from kubernetes.aio.config import ConfigException
@@ -21,42 +20,32 @@ from pydantic_settings import SettingsError
 
 from picshapes_crds import logs
 from picshapes_crds.catalogue import Catalogue, InvalidCatalogueError
-from picshapes_crds.clock import Clock, SystemClock
-from picshapes_crds.cluster import JOBS, Cluster, ClusterError, Scope
+from picshapes_crds.clock import SystemClock
+from picshapes_crds.cluster import Cluster
 from picshapes_crds.cluster.kube import KubeCluster
 from picshapes_crds.leadership import Leadership, Seat
 from picshapes_crds.resource import GenerationJob
-from picshapes_operator import feeds, handlers, nodes
+from picshapes_operator import nodes
 from picshapes_operator.collector import StateCollector
 from picshapes_operator.events import Events
+from picshapes_operator.feeds import Feeds, follow_leases, lease_reflector
 from picshapes_operator.garbage import made_to_stay
+from picshapes_operator.handlers import registry_for
 from picshapes_operator.idle_pods import IdlePods
 from picshapes_operator.loop import Loop
 from picshapes_operator.metrics import Metrics
 from picshapes_operator.probes import PortTakenError, probes, serve
 from picshapes_operator.settings import Settings
 from picshapes_operator.state import ClusterState
+from picshapes_operator.watching import Watching
 from picshapes_operator.writer import Writer
 
 LEASE: Final = "picshapes-operator"
 STALLED_S: Final = 30.0
-CRD_RETRY_S: Final = 1.0
 RELEASE_S: Final = 5.0
 """How long an operator that ends tries to give its Lease up; a successor takes it over anyway."""
 
 log = structlog.get_logger(__name__)
-
-
-async def await_definition(cluster: Cluster, namespace: str, clock: Clock) -> None:
-    """Wait until jobs can be listed: kopf never watches a resource that is defined after it started."""
-    while True:
-        try:
-            await cluster.list_all(JOBS, Scope(namespace), metadata_only=True)
-        except ClusterError as error:
-            log.warning("definition.awaited", error=str(error))
-            await clock.sleep(CRD_RETRY_S)
-        else:
-            return
 
 
 async def operate(settings: Settings, catalogue: Catalogue, stop: asyncio.Event) -> None:
@@ -127,28 +116,22 @@ async def _observe(
     settings: Settings, cluster: Cluster, state: ClusterState, restarts: Gauge, stop: asyncio.Event
 ) -> None:
     namespace, clock, rng = settings.namespace, SystemClock(), random.Random()
-    await await_definition(cluster, namespace, clock)
+    watching = Watching(cluster, clock, rng, lambda: _stop_on_signals(stop))
+    await watching.readable(namespace)
+    feeds = Feeds(cluster, namespace, settings.neighbours, state, clock, rng)
     with made_to_stay():
-        await feeds.prime(cluster, namespace, state, clock, rng)
+        await feeds.prime()
     async with asyncio.TaskGroup() as tasks:
-        reflector = feeds.lease_reflector(cluster, namespace, clock, rng)
+        reflector = lease_reflector(cluster, namespace, clock, rng)
         restarts.set_function(lambda: reflector.restarts)
-        tasks.create_task(feeds.follow_leases(reflector, state, clock), name="leases")
-        tasks.create_task(feeds.resync(cluster, namespace, state, clock), name="resync")
+        tasks.create_task(follow_leases(reflector, state, clock), name="leases")
+        tasks.create_task(feeds.resync(), name="resync")
         if settings.watch_nodes:
             tasks.create_task(nodes.follow_nodes(cluster, state, clock, rng), name="nodes")
-        others = asyncio.all_tasks()
-        watches = await kopf.spawn_tasks(
-            registry=handlers.registry_for(state),
-            settings=handlers.kopf_settings(),
-            namespaces=[namespace],
-            standalone=True,
-        )
-        # kopf has taken the signals over, and would wait 5 s on them for tasks that are not its own, such as an
-        # open connection to the probes. Cancelled, it ends at once.
-        _stop_on_signals(stop)
-        await kopf.run_tasks(watches, ignored=others)
-        stop.set()
+        tasks.create_task(watching.follow(registry_for(state, pods=True), namespace), name="kopf")
+        for one in settings.neighbours:
+            follow = watching.follow_neighbour(registry_for(state, pods=False), one, state, feeds)
+            tasks.create_task(follow, name=f"kopf in {one}")
 
 
 def _stop_on_signals(stop: asyncio.Event) -> None:

@@ -4,7 +4,7 @@ kopf's handlers and the lease watch call `observe…` and `forget…`; the loop 
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 import structlog
@@ -55,8 +55,8 @@ class ClusterState:
         self.urgent: set[JobId] = set()
         """Waiting jobs whose cancellation was asked for."""
         self.held = HeldJobs()
-        self._unreadable: dict[JobId, int] = {}
-        """Versions of jobs that make no sense to this program: they were told of, and are left alone."""
+        self._unreadable: dict[JobId, tuple[str, int]] = {}
+        """Namespaces and versions of jobs that make no sense to this program: they are left alone."""
         self._claiming: dict[JobId, tuple[str, int]] = {}
         """Claims that were sent: to which process, and how many of its places they take."""
         self._deadlines = Timers()
@@ -76,7 +76,8 @@ class ClusterState:
             job = GenerationJob.parse(obj)
         except ValidationError as error:
             log.error("job.unreadable", error=str(error))  # noqa: TRY400 - the message says it all
-            self._unreadable[obj["metadata"]["uid"]] = int(obj["metadata"]["resourceVersion"])
+            metadata = obj["metadata"]
+            self._unreadable[metadata["uid"]] = metadata["namespace"], int(metadata["resourceVersion"])
             return
         uid, known = job.metadata.uid, self.jobs.get(job.metadata.uid)
         if known and int(known.metadata.resource_version) >= int(job.metadata.resource_version):
@@ -102,18 +103,27 @@ class ClusterState:
             self.waiting.ranked(owner_of(self.jobs.pop(uid)))
             self.changed.set()
 
-    def keep_jobs(self, uids: set[JobId], version: int) -> None:
-        """Drop the jobs that a LIST at this version did not show, but for those seen to be newer."""
-        self._unreadable = {uid: seen for uid, seen in self._unreadable.items() if uid in uids}
+    def keep_jobs(self, uids: set[JobId], versions: Mapping[str, int]) -> None:
+        """Drop the jobs that LISTs of namespaces at these versions did not show, but for newer ones."""
+        self._unreadable = {
+            uid: seen for uid, seen in self._unreadable.items() if uid in uids or seen[0] not in versions
+        }
         for uid, job in list(self.jobs.items()):
-            if uid not in uids and int(job.metadata.resource_version) <= version:
+            version = versions.get(job.metadata.namespace)
+            if version is not None and uid not in uids and int(job.metadata.resource_version) <= version:
                 self.forget_job(uid)
+
+    def forget_namespace(self, namespace: str) -> None:
+        """Drop the jobs of a namespace that can't be read any more."""
+        for uid in [uid for uid, job in self.jobs.items() if job.metadata.namespace == namespace]:
+            self.forget_job(uid)
 
     def is_behind(self, metadata: Json) -> bool:
         """Say whether a job's metadata, read elsewhere, is newer than what was seen of it."""
         uid = metadata["uid"]
         known = int(self.jobs[uid].metadata.resource_version) if uid in self.jobs else 0
-        return max(known, self._unreadable.get(uid, 0)) < int(metadata["resourceVersion"])
+        _, unreadable = self._unreadable.get(uid, ("", 0))
+        return max(known, unreadable) < int(metadata["resourceVersion"])
 
     def observe_pod(self, pod: Json) -> None:
         """Take in a worker's pod as it is now."""

@@ -103,16 +103,17 @@ class Writer:
 
     async def _read(self, job: GenerationJob) -> None:
         """Read the job until the API server answers: only then is known what the write has done."""
-        failures = 0
-        while True:
+        uid, failures = job.metadata.uid, 0
+        while uid in self._state.jobs:  # not, when its namespace can't be read any more
             try:
                 now = await self._cluster.get(JOBS, job.metadata.namespace, job.metadata.name)
             except NotFoundError:
-                return self._state.forget_job(job.metadata.uid)
+                self._state.forget_job(uid)
             except ClusterError:
                 await self._clock.sleep(backoff_s(failures, self._rng))
                 failures += 1
             else:
-                if now["metadata"]["uid"] != job.metadata.uid:
-                    self._state.forget_job(job.metadata.uid)
-                return self._state.observe_job(now)
+                if now["metadata"]["uid"] != uid:
+                    self._state.forget_job(uid)
+                self._state.observe_job(now)
+                return

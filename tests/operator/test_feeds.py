@@ -1,5 +1,6 @@
 """Whether a watch that has silently died is found out, and nothing else taken for that."""
 
+import random
 import uuid
 from typing import Any
 
@@ -7,12 +8,23 @@ from tests.simulation.api_server import ApiServer
 from tests.simulation.memory_cluster import MemoryCluster
 
 from picshapes_crds.catalogue import Catalogue
-from picshapes_crds.cluster import JOBS, PODS, Json, Kind, Scope
+from picshapes_crds.cluster import JOBS, PODS, ForbiddenError, Json, Kind, ObjectList, Scope
 from picshapes_crds.names import COMPONENT_LABEL, COMPONENT_WORKER
-from picshapes_operator.feeds import check_watches
+from picshapes_operator.feeds import Feeds
 from picshapes_operator.state import ClusterState
 
 from .test_state import FixedClock
+
+
+class Guarded(MemoryCluster):
+    """An API server that forbids some namespaces."""
+
+    forbidden: frozenset[str] = frozenset()
+
+    async def list_all(self, kind: Kind, scope: Scope, *, metadata_only: bool = False) -> ObjectList:
+        if scope.namespace in self.forbidden:
+            raise ForbiddenError(f"{kind.plural} in {scope.namespace}", 403)
+        return await super().list_all(kind, scope, metadata_only=metadata_only)
 
 
 class Site:
@@ -20,12 +32,15 @@ class Site:
 
     def __init__(self) -> None:
         self.clock = FixedClock()
-        self.cluster = MemoryCluster(ApiServer(self.clock.now, lambda: str(uuid.uuid4())))
+        self.cluster = Guarded(ApiServer(self.clock.now, lambda: str(uuid.uuid4())))
         self.state = ClusterState(Catalogue.load("demo"), self.clock)
+        self.feeds = Feeds(self.cluster, "n", ["team"], self.state, self.clock, random.Random(1))
 
-    async def job(self, name: str) -> Json:
+    async def job(self, name: str, namespace: str = "n") -> Json:
         kind = {"apiVersion": JOBS.api_version, "kind": "GenerationJob"}
-        return await self.cluster.create(JOBS, "n", kind | {"metadata": {"name": name}, "spec": {"prompt": "x"}})
+        return await self.cluster.create(
+            JOBS, namespace, kind | {"metadata": {"name": name}, "spec": {"prompt": "x"}}
+        )
 
     async def pod(self, name: str) -> Json:
         labels = {COMPONENT_LABEL: COMPONENT_WORKER}
@@ -37,7 +52,7 @@ class Site:
 
     async def check(self, listed: dict[Kind, list[Json]] | None = None) -> str | None:
         listed = listed or await self.listed()
-        await check_watches(self.cluster, "n", self.state, self.clock, listed)
+        await self.feeds.check_watches(listed)
         return self.state.broken
 
 
@@ -77,5 +92,35 @@ async def test_a_job_that_can_not_be_read_was_told_of_all_the_same() -> None:
     site.state.observe_job(made | {"spec": {"prompt": 7}})
     assert site.state.jobs == {}
     assert await site.check() is None
-    site.state.keep_jobs(set(), int(made["metadata"]["resourceVersion"]))
+    site.state.keep_jobs(set(), {"n": int(made["metadata"]["resourceVersion"])})
     assert site.state._unreadable == {}
+
+
+async def test_before_the_first_decision_the_jobs_of_all_namespaces_are_read_but_of_one_that_is_forbidden() -> (
+    None
+):
+    site = Site()
+    names = {
+        "n": (await site.job("a"))["metadata"]["uid"],
+        "team": (await site.job("a", "team"))["metadata"]["uid"],
+    }
+    site.cluster.forbidden = frozenset({"team"})
+    await site.feeds.prime()
+    assert (set(site.state.jobs), site.feeds.followed) == ({names["n"]}, {"n"})
+
+    site.cluster.forbidden = frozenset()
+    await site.feeds.prime()
+    assert (set(site.state.jobs), site.feeds.followed) == (set(names.values()), {"n", "team"})
+
+
+async def test_the_operators_own_namespace_is_waited_for() -> None:
+    site = Site()
+    made = await site.job("a")
+    site.cluster.forbidden = frozenset({"n"})
+
+    async def allow(seconds: float) -> None:  # noqa: ARG001 - the protocol's
+        site.cluster.forbidden = frozenset()
+
+    site.clock.sleep = allow  # type: ignore[method-assign]
+    await site.feeds.prime()
+    assert set(site.state.jobs) == {made["metadata"]["uid"]}

@@ -171,8 +171,37 @@ def test_a_listing_drops_jobs_that_it_does_not_show_but_not_newer_ones() -> None
     seen = state()
     seen.observe_job(job("gone", 5))
     seen.observe_job(job("newer", 8))
-    seen.keep_jobs(set(), 6)
+    seen.keep_jobs(set(), {"n": 6})
     assert list(seen.jobs) == ["newer"]
+
+
+def elsewhere(uid: str, version: int) -> dict[str, Any]:
+    """Return a job of another namespace."""
+    made = job(uid, version)
+    return made | {"metadata": made["metadata"] | {"namespace": "team"}}
+
+
+def test_a_listing_of_one_namespace_drops_no_job_of_another() -> None:
+    seen = state()
+    seen.observe_job(job("here", 5))
+    seen.observe_job(elsewhere("there", 5))
+    seen.observe_job(elsewhere("unreadable there", 5) | {"spec": {"prompt": 7}})
+    seen.keep_jobs(set(), {"n": 6})
+    assert list(seen.jobs) == ["there"]
+    assert not seen.is_behind({"uid": "unreadable there", "resourceVersion": "5"})
+    seen.keep_jobs(set(), {"n": 6, "team": 6})
+    assert not seen.jobs
+    assert seen.is_behind({"uid": "unreadable there", "resourceVersion": "5"})
+
+
+def test_the_jobs_of_a_namespace_that_can_not_be_read_any_more_are_neither_waiting_nor_held() -> None:
+    seen = state()
+    seen.observe_job(job("here", 1))
+    seen.observe_job(elsewhere("waits", 2))
+    seen.observe_job(elsewhere("held", 3) | {"status": CLAIMED})
+    seen.forget_namespace("team")
+    assert waiting(seen) == ["here"]
+    assert seen.held.all() == []
 
 
 def test_an_unknown_model_is_refused_with_the_known_ones_and_waits() -> None:

@@ -6,7 +6,7 @@ meanwhile, and hands an object's events over after a short while, only the lates
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from prometheus_client import CollectorRegistry
@@ -15,7 +15,7 @@ from picshapes_crds.catalogue import Catalogue
 from picshapes_crds.cluster import JOBS, PODS, ClusterError, ExpiredError, Json, Kind, Scope
 from picshapes_crds.leadership import Leadership, Seat
 from picshapes_crds.names import WORKER_SELECTOR
-from picshapes_operator import feeds
+from picshapes_operator.feeds import Feeds, follow_leases, lease_reflector
 from picshapes_operator.handlers import copy_job, copy_pod
 from picshapes_operator.loop import Loop
 from picshapes_operator.main import LEASE, STALLED_S
@@ -39,12 +39,18 @@ class OperatorPart:
     """One operator."""
 
     def __init__(
-        self, cluster: NetworkCluster, namespace: str, catalogue: Catalogue, clock: SkewedClock, rng: random.Random
+        self,
+        cluster: NetworkCluster,
+        namespaces: Sequence[str],
+        catalogue: Catalogue,
+        clock: SkewedClock,
+        rng: random.Random,
     ) -> None:
-        self._cluster, self._namespace, self._clock, self._rng = cluster, namespace, clock, rng
+        """`namespaces` begins with the operator's own."""
+        self._cluster, self._namespaces, self._clock, self._rng = cluster, namespaces, clock, rng
         metrics = Metrics(CollectorRegistry())
         self.state = ClusterState(catalogue, clock, metrics.ended)
-        seat = Seat(namespace, LEASE, f"operator-{rng.randrange(10**9)}")
+        seat = Seat(namespaces[0], LEASE, f"operator-{rng.randrange(10**9)}")
         self.leadership = Leadership(cluster, seat, clock)
         self._writer = Writer(cluster, self.state, clock, metrics, rng)
         self._loop = Loop(self.state, self._writer, self.leadership, clock, metrics)
@@ -62,16 +68,18 @@ class OperatorPart:
             tasks.create_task(self._loop.run())
 
     async def _observe(self, net: Network) -> None:
-        cluster, namespace, state, clock, rng = self._cluster, self._namespace, self.state, self._clock, self._rng
-        await feeds.prime(cluster, namespace, state, clock, rng)
-        leases = feeds.lease_reflector(cluster, namespace, clock, rng)
-        jobs = Kopf(net, cluster, state, copy_job)
+        cluster, state, clock, rng = self._cluster, self.state, self._clock, self._rng
+        own, *neighbours = self._namespaces
+        feeds = Feeds(cluster, own, neighbours, state, clock, rng)
+        await feeds.prime()
+        leases = lease_reflector(cluster, own, clock, rng)
         pods = Kopf(net, cluster, state, copy_pod)
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(feeds.follow_leases(leases, state, clock))
-            tasks.create_task(feeds.resync(cluster, namespace, state, clock))
-            tasks.create_task(jobs.follow(JOBS, Scope(namespace)))
-            tasks.create_task(pods.follow(PODS, Scope(namespace, label_selector=WORKER_SELECTOR)))
+            tasks.create_task(follow_leases(leases, state, clock))
+            tasks.create_task(feeds.resync())
+            for namespace in self._namespaces:
+                tasks.create_task(Kopf(net, cluster, state, copy_job).follow(JOBS, Scope(namespace)))
+            tasks.create_task(pods.follow(PODS, Scope(own, label_selector=WORKER_SELECTOR)))
 
 
 class Kopf:

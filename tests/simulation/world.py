@@ -116,7 +116,7 @@ class World:
     async def _keep_operator(self, number: int) -> None:
         while True:
             process, client, clock, rng = self.machines.prepare(f"operator-{number}")
-            part = OperatorPart(client, NAMESPACE, self._catalogue, clock, rng)
+            part = OperatorPart(client, (NAMESPACE,), self._catalogue, clock, rng)
             running = Running(process, client, clock, part, self.loop.time())
             self._operators[number] = running
             self.machines.run(running, part.live(self.net))
