@@ -56,7 +56,7 @@ def restricted(kubectl: Kubectl) -> Iterator[str]:
 def test_the_api_server_takes_every_object_and_knows_every_field(
     chart: Chart, kubectl: Kubectl, restricted: str, tmp_path: Path, variant: str
 ) -> None:
-    objects = chart.render(variant).objects
+    objects = chart.render(variant, namespace=restricted).objects
     manifest = tmp_path / "manifest.yaml"
     manifest.write_text(yaml.safe_dump_all(objects))
     answer = kubectl(*APPLY, "-n", restricted, "-f", str(manifest))

@@ -62,6 +62,10 @@ def test_values_that_dont_go_together_are_refused_with_what_to_do(
         ({"workerPools": [{"name": "a", "gpus": 1}]}, "additional properties 'gpus' not allowed"),
         ({"networkPolicy.apiServerCIDRs": ["10.0.0.1"]}, "/networkPolicy/apiServerCIDRs/0"),
         ({"image.control.digest": "latest"}, "/image/control/digest"),
+        ({"jobNamespaces": ["Team_A"]}, "at '/jobNamespaces/0': 'Team_A' does not match pattern"),
+        ({"jobNamespaces": ["team-a,team-b"]}, "at '/jobNamespaces/0': 'team-a,team-b' does not match pattern"),
+        ({"jobNamespaces": [f"a{'b' * 63}"]}, "/jobNamespaces/0"),
+        ({"jobNamespaces": "team-a"}, "at '/jobNamespaces': got string, want array"),
     ],
 )
 def test_a_wrong_value_is_named(chart: Chart, values: dict[str, Any], where: str) -> None:

@@ -1,6 +1,8 @@
 """helm on a real API server, with nothing that runs: what an upgrade leaves alone, and what outlives a release."""
 
 import base64
+import json
+import re
 import uuid
 from collections.abc import Callable, Iterator
 
@@ -40,7 +42,7 @@ def in_a_namespace(
 
     yield make
     for namespace, kubectl in made.items():
-        kubectl("delete", "namespace", namespace, "--wait=false")
+        kubectl("delete", "namespace", namespace, "--wait=false", "--ignore-not-found")
 
 
 @pytest.fixture
@@ -57,6 +59,28 @@ def named(text: str) -> set[str]:
     """Return what `kubectl get -o name` printed, without the groups of the kinds."""
     lines = (line.partition("/") for line in text.splitlines())
     return {f"{kind.partition('.')[0]}/{name}" for kind, _, name in lines}
+
+
+def namespace_of(kubectl: Kubectl) -> str:
+    """Return the namespace that it works in."""
+    return kubectl("config", "view", "--minify", "-o", "jsonpath={.contexts[0].context.namespace}")
+
+
+def looking_after(*namespaces: str) -> tuple[str, ...]:
+    return ("--set", "crds.enabled=false", "--set-json", f"jobNamespaces={json.dumps(namespaces)}")
+
+
+def job_roles(kubectl: Kubectl) -> dict[str, str]:
+    """Return whom each Role for jobs in the namespace is bound to: namespace and name of the account."""
+    found = kubectl.read("rolebindings")["items"]
+    bound = {one["roleRef"]["name"]: one["subjects"][0] for one in found if ":jobs:" in one["roleRef"]["name"]}
+    roles = {one["metadata"]["name"] for one in kubectl.read("roles")["items"]}
+    return {role: f"{one['namespace']}/{one['name']}" for role, one in bound.items() if role in roles}
+
+
+def job_roles_of(namespace: str) -> dict[str, str]:
+    """Return what `job_roles` finds where the release in this namespace looks after jobs."""
+    return {f"picshapes:jobs:{part}": f"{namespace}/picshapes-{part}" for part in ("api", "operator", "worker")}
 
 
 def belonging(kubectl: Kubectl) -> tuple[set[str], set[str]]:
@@ -129,3 +153,87 @@ def test_a_release_takes_over_the_definition_that_another_brought_and_its_end_ke
         "customresourcedefinition/generationjobs.picshapes.io",
         *(f"{kind}/{name}" for kind in kinds for name in policies),
     }
+
+
+@pytest.mark.parametrize("whose", ["on the list of both", "the other's own"])
+def test_two_releases_cant_look_after_one_namespace(
+    chart: Chart, in_a_namespace: Callable[[], Kubectl], whose: str
+) -> None:
+    first, second, team = in_a_namespace(), in_a_namespace(), in_a_namespace()
+    helm(chart, first, "install", "picshapes", str(chart.folder), *looking_after(namespace_of(team)))
+    taken = team if whose == "on the list of both" else first
+    installing = ("install", "picshapes", str(chart.folder), "--kubeconfig", str(second.kubeconfig))
+    refused = chart.run(*installing, *looking_after(namespace_of(taken)))
+    assert refused.returncode != 0
+    said = f'Role "picshapes:jobs:api" in namespace "{namespace_of(taken)}" exists and cannot be imported'
+    assert said in refused.stderr
+    assert f'current value is "{namespace_of(first)}"' in refused.stderr
+
+    helm(chart, second, "install", "picshapes", str(chart.folder), *looking_after())
+    upgrading = ("upgrade", "picshapes", str(chart.folder), "--kubeconfig", str(second.kubeconfig))
+    assert said in chart.run(*upgrading, *looking_after(namespace_of(taken))).stderr
+    assert job_roles(taken) == job_roles_of(namespace_of(first))
+    for release in (first, second):
+        helm(chart, release, "uninstall", "picshapes")
+
+
+def test_a_second_release_in_a_namespace_is_refused_whatever_its_name(chart: Chart, kubectl: Kubectl) -> None:
+    helm(chart, kubectl, "install", "picshapes", str(chart.folder), *looking_after())
+    installing = ("install", "other", str(chart.folder), "--kubeconfig", str(kubectl.kubeconfig))
+    refused = chart.run(*installing, *looking_after())
+    assert f'Role "picshapes:jobs:api" in namespace "{namespace_of(kubectl)}" exists' in refused.stderr
+    helm(chart, kubectl, "uninstall", "picshapes")
+
+
+def test_an_upgrade_gives_and_takes_the_roles_in_a_namespace_and_the_end_of_a_release_leaves_none_there(
+    chart: Chart, in_a_namespace: Callable[[], Kubectl]
+) -> None:
+    release, team, other = in_a_namespace(), in_a_namespace(), in_a_namespace()
+    ours = job_roles_of(namespace_of(release))
+    listed = [(team,), (team, other), (other,)]
+    seen = []
+    for verb, looked_after in zip(("install", "upgrade", "upgrade"), listed, strict=True):
+        names = [namespace_of(one) for one in looked_after]
+        helm(chart, release, verb, "picshapes", str(chart.folder), *looking_after(*names))
+        seen.append([job_roles(one) for one in (release, team, other)])
+    assert seen == [[ours, ours, {}], [ours, ours, ours], [ours, {}, ours]]
+    helm(chart, release, "uninstall", "picshapes")
+    assert [job_roles(one) for one in (release, team, other)] == [{}, {}, {}]
+
+
+def test_the_notes_name_the_namespaces_and_one_that_is_not_there_is_named_in_the_refusal(
+    chart: Chart, in_a_namespace: Callable[[], Kubectl]
+) -> None:
+    release, team = in_a_namespace(), in_a_namespace()
+    words = ("install", "picshapes", str(chart.folder), "--kubeconfig", str(release.kubeconfig))
+    refused = chart.run(*words, *looking_after("not-there"))
+    assert 'namespaces "not-there" not found' in refused.stderr
+    helm(chart, release, "uninstall", "picshapes")
+    said = chart.run(*words, *looking_after(namespace_of(team)))
+    assert f"It looks after GenerationJobs there and in {namespace_of(team)}." in said.stdout
+    helm(chart, release, "uninstall", "picshapes")
+
+
+def delete_namespace(kubectl: Kubectl) -> None:
+    """Delete the namespace as the controller manager does, which doesn't run here."""
+    name = namespace_of(kubectl)
+    kubectl("delete", "namespace", name, "--wait=false")
+    kubectl("delete", "role,rolebinding", "--all")
+    empty = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}, "spec": {"finalizers": []}}
+    kubectl("replace", "--raw", f"/api/v1/namespaces/{name}/finalize", "-f", "-", stdin=json.dumps(empty))
+
+
+def test_a_namespace_that_was_deleted_must_leave_the_list_or_be_made_again_before_the_next_upgrade(
+    chart: Chart, in_a_namespace: Callable[[], Kubectl]
+) -> None:
+    release, team, other = in_a_namespace(), in_a_namespace(), in_a_namespace()
+    ours, names = job_roles_of(namespace_of(release)), [namespace_of(team), namespace_of(other)]
+    helm(chart, release, "install", "picshapes", str(chart.folder), *looking_after(*names))
+    for one in (team, other):
+        delete_namespace(one)
+    upgrading = ("upgrade", "picshapes", str(chart.folder), "--kubeconfig", str(release.kubeconfig))
+    assert re.search(r'namespaces "release-\w+" not found', chart.run(*upgrading, *looking_after(*names)).stderr)
+    team("create", "namespace", names[0])
+    helm(chart, release, "upgrade", "picshapes", str(chart.folder), *looking_after(names[0]))
+    assert [job_roles(release), job_roles(team)] == [ours, ours]
+    helm(chart, release, "uninstall", "picshapes")
