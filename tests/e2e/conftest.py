@@ -117,8 +117,9 @@ def values_file(folder: Path, values: dict[str, object]) -> Path:
     return file
 
 
-def null_pool(replicas: int) -> list[dict[str, Any]]:
-    """Return a pool of workers that take half a second for each step and draw nothing."""
+def null_pool(replicas: int, step_s: float = 0.5, **values: Any) -> list[dict[str, Any]]:
+    """Return a pool, `demo` if not otherwise, of workers that draw nothing and take `step_s` for each step."""
     small = {"requests": {"cpu": "50m", "memory": "256Mi"}, "limits": {"memory": "2Gi"}}
-    step = {"name": "PICSHAPES_NULL_STEP_S", "value": "0.5"}
-    return [{"name": "demo", "engine": "null", "replicas": replicas, "resources": small, "env": [step]}]
+    step = {"name": "PICSHAPES_NULL_STEP_S", "value": str(step_s)}
+    pool = {"name": "demo", "engine": "null", "replicas": replicas, "resources": small, "env": [step]}
+    return [pool | values]
