@@ -7,8 +7,9 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from picshapes_crds.clock import Clock
+from picshapes_crds.phases import Phase
 from picshapes_crds.scheduling.demand import Worker
-from picshapes_operator.pools import Pool, wanted_workers
+from picshapes_operator.pools import Backlog, Pool, wanted_workers
 from picshapes_operator.queues import BEYOND_MIB
 from picshapes_operator.state import ClusterState
 
@@ -22,7 +23,7 @@ class StateCollector(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Yield the gauges."""
         jobs = GaugeMetricFamily("picshapes_jobs", "Jobs known, by phase", labels=["phase"])
-        for phase, count in self._state.counts().items():
+        for phase, count in _counts(self._state).items():
             jobs.add_metric([phase.value], count)
         yield jobs
         labels = ["model", "memory_class_mib"]
@@ -47,7 +48,7 @@ class StateCollector(Collector):
         wanted = GaugeMetricFamily(
             "picshapes_pool_wanted_workers", "Workers that get through a pool's jobs in time", labels=["pool"]
         )
-        for pool, count in wanted_workers(self._pools, self._state.backlog(), self._drain_s).items():
+        for pool, count in wanted_workers(self._pools, _backlog(self._state), self._drain_s).items():
             wanted.add_metric([pool], count)
         yield wanted
 
@@ -56,3 +57,22 @@ def _state_of(worker: Worker) -> str:
     if not worker.accepting:
         return "not_accepting"
     return "busy" if worker.held else "idle"
+
+
+def _counts(state: ClusterState) -> dict[Phase, int]:
+    counts = dict.fromkeys(Phase, 0)
+    for job in state.jobs.values():
+        counts[job.status.phase] += 1
+    return counts
+
+
+def _backlog(state: ClusterState) -> list[Backlog]:
+    """Return what is to be done: the jobs that wait and those that are held, by what they need."""
+    queues = state.waiting.queues
+    waiting = [Backlog(one, queues.depth(one), queues.work_s(one)) for one in queues.demands()]
+    held = [
+        Backlog(state.waiting.demand(resolved), 1, state.accounting.run_s(job, resolved))
+        for job in state.held.all()
+        if (resolved := job.status.resolved)
+    ]
+    return waiting + held

@@ -1,10 +1,13 @@
 """The jobs that workers hold, by the process that holds them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
 
-from picshapes_crds.resource import GenerationJob
+from picshapes_crds.phases import Phase
+from picshapes_crds.resource import GenerationJob, Resolved
+from picshapes_crds.scheduling.demand import Demand
 from picshapes_operator.facts import turn_on_worker
+from picshapes_operator.rebalance import HeldJob, WaitingClaim, behind_others
 from picshapes_operator.snapshot import JobId
 
 
@@ -29,11 +32,21 @@ class HeldJobs:
         """Return all of them."""
         return [job for jobs in self._of.values() for job in jobs.values()]
 
-    def crowded(self) -> Iterator[GenerationJob]:
+    def _crowded(self) -> Iterator[GenerationJob]:
         """Yield the jobs of the processes that hold several."""
         for jobs in self._of.values():
             if len(jobs) > 1:
                 yield from jobs.values()
+
+    def waiting_claims(self, demand: Callable[[Resolved], Demand]) -> list[WaitingClaim]:
+        """Return the claims that wait behind others on their workers, the oldest first."""
+        held = []
+        for job in self._crowded():
+            resolved, claimed_at = job.status.resolved, job.status.claimed_at
+            if resolved and claimed_at:
+                begun, worker_id = job.status.phase is Phase.PROCESSING, job.status.worker_id or ""
+                held.append(HeldJob(job.metadata.uid, demand(resolved), worker_id, begun, claimed_at.timestamp()))
+        return behind_others(held)
 
     def holders(self, but: AbstractSet[str]) -> Iterator[tuple[str, str, list[GenerationJob]]]:
         """Yield each process that holds jobs, but for these: its worker's name, its id, and the jobs."""

@@ -66,14 +66,14 @@ class Loop:
             self._tick()
         for uid in list(self._state.urgent):
             self._recover(self._state.jobs[uid])
-        now = self._clock.now()
-        for uid in self._state.overdue(now):
+        now, deadlines = self._clock.now(), self._state.deadlines
+        for uid in deadlines.overdue(now):
             self._recover(self._state.jobs[uid])
-            self._state.look_again(uid, now)
-        for uid in self._state.expired(now):
+            deadlines.again(self._state.jobs[uid], now)
+        for uid in deadlines.expired(now):
             if not self._writer.busy(uid):
                 self._writer.delete(self._state.jobs[uid])
-            self._state.look_again(uid, now)
+            deadlines.again(self._state.jobs[uid], now)
 
     def _tick(self) -> None:
         """Do what need not be done at every change."""

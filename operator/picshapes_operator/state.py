@@ -5,7 +5,6 @@ kopf's handlers and the lease watch call `observe…` and `forget…`; the loop 
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
 
 import structlog
 from pydantic import ValidationError
@@ -13,22 +12,20 @@ from pydantic import ValidationError
 from picshapes_crds.catalogue import Catalogue
 from picshapes_crds.clock import Clock
 from picshapes_crds.cluster import Json
-from picshapes_crds.phases import HELD, TERMINAL, Phase
+from picshapes_crds.phases import HELD, TERMINAL
 from picshapes_crds.resource import GenerationJob
 from picshapes_crds.scheduling.demand import Worker
 from picshapes_operator.accounting import Accounting, owner_of
+from picshapes_operator.deadlines import Deadlines
 from picshapes_operator.deletion_cost import Standing
-from picshapes_operator.expire import expires_at
 from picshapes_operator.explanations import Explanations
 from picshapes_operator.facts import has_moved, is_lost, places_of
 from picshapes_operator.fleet import Fleet
 from picshapes_operator.held import HeldJobs
-from picshapes_operator.pools import Backlog
-from picshapes_operator.rebalance import HeldJob, WaitingClaim, behind_others
-from picshapes_operator.recover import due_at
+from picshapes_operator.rebalance import WaitingClaim
 from picshapes_operator.roster import Roster
 from picshapes_operator.snapshot import JobId, Snapshot
-from picshapes_operator.timers import Timers
+from picshapes_operator.unreadable import UnreadableJobs
 from picshapes_operator.waiting import WaitingJobs
 
 log = structlog.get_logger(__name__)
@@ -55,12 +52,10 @@ class ClusterState:
         self.urgent: set[JobId] = set()
         """Waiting jobs whose cancellation was asked for."""
         self.held = HeldJobs()
-        self._unreadable: dict[JobId, tuple[str, int]] = {}
-        """Namespaces and versions of jobs that make no sense to this program: they are left alone."""
+        self.deadlines = Deadlines()
+        self.unreadable = UnreadableJobs()
         self._claiming: dict[JobId, tuple[str, int]] = {}
         """Claims that were sent: to which process, and how many of its places they take."""
-        self._deadlines = Timers()
-        self._expiries = Timers()
         self.changed = asyncio.Event()
         """Set when there is something new to decide on."""
         self.resync_wanted = asyncio.Event()
@@ -76,8 +71,7 @@ class ClusterState:
             job = GenerationJob.parse(obj)
         except ValidationError as error:
             log.error("job.unreadable", error=str(error))  # noqa: TRY400 - the message says it all
-            metadata = obj["metadata"]
-            self._unreadable[metadata["uid"]] = metadata["namespace"], int(metadata["resourceVersion"])
+            self.unreadable.put(obj["metadata"])
             return
         uid, known = job.metadata.uid, self.jobs.get(job.metadata.uid)
         if known and int(known.metadata.resource_version) >= int(job.metadata.resource_version):
@@ -105,9 +99,7 @@ class ClusterState:
 
     def keep_jobs(self, uids: set[JobId], versions: Mapping[str, int]) -> None:
         """Drop the jobs that LISTs of namespaces at these versions did not show, but for newer ones."""
-        self._unreadable = {
-            uid: seen for uid, seen in self._unreadable.items() if uid in uids or seen[0] not in versions
-        }
+        self.unreadable.keep(uids, versions)
         for uid, job in list(self.jobs.items()):
             version = versions.get(job.metadata.namespace)
             if version is not None and uid not in uids and int(job.metadata.resource_version) <= version:
@@ -122,8 +114,7 @@ class ClusterState:
         """Say whether a job's metadata, read elsewhere, is newer than what was seen of it."""
         uid = metadata["uid"]
         known = int(self.jobs[uid].metadata.resource_version) if uid in self.jobs else 0
-        _, unreadable = self._unreadable.get(uid, ("", 0))
-        return max(known, unreadable) < int(metadata["resourceVersion"])
+        return max(known, self.unreadable.version(uid)) < int(metadata["resourceVersion"])
 
     def observe_pod(self, pod: Json) -> None:
         """Take in a worker's pod as it is now."""
@@ -202,43 +193,14 @@ class ClusterState:
 
     def waiting_claims(self) -> list[WaitingClaim]:
         """Return the claims that wait behind others on their workers, the oldest first."""
-        held = []
-        for job in self.held.crowded():
-            resolved, claimed_at, worker_id = (
-                job.status.resolved,
-                job.status.claimed_at,
-                job.status.worker_id or "",
-            )
-            if resolved and claimed_at:
-                begun, demand = job.status.phase is Phase.PROCESSING, self.waiting.demand(resolved)
-                held.append(HeldJob(job.metadata.uid, demand, worker_id, begun, claimed_at.timestamp()))
-        return behind_others(held)
-
-    def overdue(self, now: datetime) -> list[JobId]:
-        """Take the jobs that the operator itself must end now."""
-        return self._deadlines.due(now.timestamp())
-
-    def expired(self, now: datetime) -> list[JobId]:
-        """Take the finished jobs whose time to live is over."""
-        return self._expiries.due(now.timestamp())
-
-    def look_again(self, uid: JobId, now: datetime) -> None:
-        """Have a job that was taken from the timers, and could not be dealt with, taken again."""
-        job = self.jobs.get(uid)
-        if job is None:
-            return
-        timers = self._expiries if job.status.phase in TERMINAL else self._deadlines
-        timers.set(uid, now.timestamp())
+        return self.held.waiting_claims(self.waiting.demand)
 
     def _index(self, uid: JobId, job: GenerationJob) -> None:
         phase = job.status.phase
+        self.deadlines.put(job)
         if phase in TERMINAL:
             self.waiting.ended(uid)
-            expiry = expires_at(job)
-            if expiry:
-                self._expiries.set(uid, expiry.timestamp())
             return
-        self._deadlines.set(uid, due_at(job).timestamp())
         if phase in HELD:
             self._unclaim(uid)
             self.held.put(job)
@@ -258,23 +220,4 @@ class ClusterState:
         self.waiting.discard(uid)
         self.explanations.forget(uid)
         self.urgent.discard(uid)
-        self._deadlines.clear(uid)
-        self._expiries.clear(uid)
-
-    def backlog(self) -> list[Backlog]:
-        """Return what is to be done: the jobs that wait and those that are held, by what they need."""
-        queues = self.waiting.queues
-        waiting = [Backlog(one, queues.depth(one), queues.work_s(one)) for one in queues.demands()]
-        held = [
-            Backlog(self.waiting.demand(resolved), 1, self.accounting.run_s(job, resolved))
-            for job in self.held.all()
-            if (resolved := job.status.resolved)
-        ]
-        return waiting + held
-
-    def counts(self) -> dict[Phase, int]:
-        """Return how many jobs are in each phase."""
-        counts = dict.fromkeys(Phase, 0)
-        for job in self.jobs.values():
-            counts[job.status.phase] += 1
-        return counts
+        self.deadlines.discard(uid)

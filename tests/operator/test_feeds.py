@@ -93,7 +93,7 @@ async def test_a_job_that_can_not_be_read_was_told_of_all_the_same() -> None:
     assert site.state.jobs == {}
     assert await site.check() is None
     site.state.keep_jobs(set(), {"n": int(made["metadata"]["resourceVersion"])})
-    assert site.state._unreadable == {}
+    assert len(site.state.unreadable) == 0
 
 
 async def test_before_the_first_decision_the_jobs_of_all_namespaces_are_read_but_of_one_that_is_forbidden() -> (

@@ -224,10 +224,10 @@ def test_deadlines_come_due_once_and_only_for_live_jobs() -> None:
     seen.observe_job(job("late", 1, deadlineSeconds=5))
     seen.observe_job(job("patient", 2))
     seen.observe_job(job("done", 3, {"phase": "Failed", "attempt": 1}, deadlineSeconds=5))
-    assert seen.overdue(NOW) == ["late"]
-    assert seen.overdue(NOW) == []
-    seen.look_again("late", NOW)
-    assert seen.overdue(NOW) == ["late"]
+    assert seen.deadlines.overdue(NOW) == ["late"]
+    assert seen.deadlines.overdue(NOW) == []
+    seen.deadlines.again(seen.jobs["late"], NOW)
+    assert seen.deadlines.overdue(NOW) == ["late"]
 
 
 def test_finished_jobs_expire_but_not_those_that_the_api_archives() -> None:
@@ -237,8 +237,8 @@ def test_finished_jobs_expire_but_not_those_that_the_api_archives() -> None:
     archived = job("archived", 2, ended, ttlSecondsAfterFinished=3)
     archived["metadata"]["labels"] = {"picshapes.io/archive": "required"}
     seen.observe_job(archived)
-    assert seen.expired(NOW - timedelta(seconds=2)) == []
-    assert seen.expired(NOW) == ["mine"]
+    assert seen.deadlines.expired(NOW - timedelta(seconds=2)) == []
+    assert seen.deadlines.expired(NOW) == ["mine"]
 
 
 def test_a_cancelled_waiting_job_is_urgent_and_no_longer_queued() -> None:
@@ -254,7 +254,7 @@ def test_a_forgotten_job_leaves_nothing_behind() -> None:
     seen.observe_job(job("a", 1, CLAIMED))
     seen.forget_job("a")
     assert seen.held.all() == []
-    assert seen.overdue(NOW + timedelta(days=1)) == []
+    assert seen.deadlines.overdue(NOW + timedelta(days=1)) == []
 
 
 def ticket_of(seen: ClusterState, uid: str) -> Ticket:
