@@ -21,7 +21,7 @@ def examples() -> dict[str, Object]:
     return {next(iter(block)): block for block in blocks}
 
 
-@pytest.mark.parametrize(("first", "deployments"), [("api", 3), ("catalogue", 5)])
+@pytest.mark.parametrize(("first", "deployments"), [("api", 3), ("catalogue", 5), ("jobNamespaces", 4)])
 def test_the_pages_values_are_taken(chart: Chart, first: str, deployments: int) -> None:
     assert len(chart.render(examples()[first]).of_kind("Deployment")) == deployments
 
