@@ -90,17 +90,17 @@ class Desk:
         self.assignment.observe(Deleted(one))
         self.work.look()
 
-    def status(self, name: str) -> Json:
-        found: Json = self.memory.objects["generationjobs", name]["status"]
+    def status(self, name: str, namespace: str = "n") -> Json:
+        found: Json = self.memory.objects["generationjobs", namespace, name]["status"]
         return found
 
     def why(self, name: str) -> tuple[str, str]:
         first = self.status(name)["conditions"][0]
         return first["reason"], first["message"]
 
-    async def until_ended(self, name: str) -> str:
-        await self.memory.until(lambda: self.status(name)["phase"] in ("Completed", "Failed"))
-        return str(self.status(name)["phase"])
+    async def until_ended(self, name: str, namespace: str = "n") -> str:
+        await self.memory.until(lambda: self.status(name, namespace)["phase"] in ("Completed", "Failed"))
+        return str(self.status(name, namespace)["phase"])
 
 
 @asynccontextmanager

@@ -17,6 +17,7 @@ from picshapes_crds.cluster import (
     ClusterError,
     ConflictError,
     Event,
+    ForbiddenError,
     InvalidError,
     Json,
     Kind,
@@ -45,14 +46,16 @@ class Fault:
 class MemoryCluster:
     """Objects in memory, with the API server's versions, patches and conflicts.
 
-    `faults` holds, by verb, what happens to the next calls; `calls` notes every one. Terminal phases are
-    final, and no condition type may stand twice, as in the schema.
+    `faults` holds, by verb, what happens to the next calls; `calls` notes every one. In the namespaces `denied`
+    nothing is allowed. Terminal phases are final, and no condition type may stand twice, as in the schema.
     """
 
     def __init__(self) -> None:
-        self.objects: dict[tuple[str, str], Json] = {}
+        self.objects: dict[tuple[str, str, str], Json] = {}
+        """By kind, namespace and name."""
         self.faults: dict[str, list[Fault | None]] = {}
         self.calls: list[tuple[str, Any]] = []
+        self.denied: set[str] = set()
         self.changed = asyncio.Event()
         """Set at every call and every change of an object."""
         self._version = 0
@@ -68,7 +71,8 @@ class MemoryCluster:
         self._version += 1
         stored = copy.deepcopy(obj)
         stored["metadata"]["resourceVersion"] = str(self._version)
-        self.objects[kind, stored["metadata"]["name"]] = stored
+        metadata = stored["metadata"]
+        self.objects[kind, metadata["namespace"], metadata["name"]] = stored
         self.changed.set()
         return copy.deepcopy(stored)
 
@@ -82,14 +86,14 @@ class MemoryCluster:
 
     async def create(self, kind: Kind, namespace: str, body: Json) -> Json:
         def act() -> Json:
-            if (kind.plural, body["metadata"]["name"]) in self.objects:
+            if (kind.plural, namespace, body["metadata"]["name"]) in self.objects:
                 raise AlreadyExistsError("exists", 409)
             return self.put(kind.plural, body | {"metadata": body["metadata"] | {"namespace": namespace}})
 
-        return await self._call("create", body, act)
+        return await self._call("create", namespace, body, act)
 
-    async def get(self, kind: Kind, namespace: str, name: str) -> Json:  # noqa: ARG002 - the protocol's
-        return await self._call("get", name, lambda: copy.deepcopy(self._find(kind, name)))
+    async def get(self, kind: Kind, namespace: str, name: str) -> Json:
+        return await self._call("get", namespace, name, lambda: copy.deepcopy(self._find(kind, namespace, name)))
 
     async def list_all(self, kind: Kind, scope: Scope, *, metadata_only: bool = False) -> ObjectList:
         raise NotImplementedError
@@ -100,30 +104,30 @@ class MemoryCluster:
     async def merge_patch(
         self,
         kind: Kind,
-        namespace: str,  # noqa: ARG002 - the protocol's
+        namespace: str,
         name: str,
         body: Json,
         subresource: str = "",  # noqa: ARG002 - the protocol's
     ) -> Json:
         def act() -> Json:
-            found = self._find(kind, name)
+            found = self._find(kind, namespace, name)
             version = body.get("metadata", {}).get("resourceVersion")
             if version not in (None, found["metadata"]["resourceVersion"]):
                 raise ConflictError("changed", 409)
             return self.put(kind.plural, _merge(found, body))
 
-        return await self._call("merge_patch", body, act)
+        return await self._call("merge_patch", namespace, body, act)
 
     async def json_patch(
         self,
         kind: Kind,
-        namespace: str,  # noqa: ARG002 - the protocol's
+        namespace: str,
         name: str,
         operations: list[Json],
         subresource: str = "",  # noqa: ARG002 - the protocol's
     ) -> Json:
         def act() -> Json:
-            found = self._find(kind, name)
+            found = self._find(kind, namespace, name)
             try:
                 patched = jsonpatch.apply_patch(found, operations)
             except jsonpatch.JsonPatchException as error:
@@ -134,20 +138,22 @@ class MemoryCluster:
                 raise InvalidError("refused by the schema", 422)
             return self.put(kind.plural, patched)
 
-        return await self._call("json_patch", operations, act)
+        return await self._call("json_patch", namespace, operations, act)
 
     async def delete(self, kind: Kind, namespace: str, name: str, uid: str, *, grace_s: int | None = None) -> None:
         raise NotImplementedError
 
-    def _find(self, kind: Kind, name: str) -> Json:
-        if (kind.plural, name) not in self.objects:
-            raise NotFoundError(f"no {name}", 404)
-        return self.objects[kind.plural, name]
+    def _find(self, kind: Kind, namespace: str, name: str) -> Json:
+        if (kind.plural, namespace, name) not in self.objects:
+            raise NotFoundError(f"no {namespace}/{name}", 404)
+        return self.objects[kind.plural, namespace, name]
 
-    async def _call(self, verb: str, body: Any, act: Callable[[], Json]) -> Json:
+    async def _call(self, verb: str, namespace: str, body: Any, act: Callable[[], Json]) -> Json:
         self.calls.append((verb, copy.deepcopy(body)))
         self.changed.set()
         await asyncio.sleep(0)
+        if namespace in self.denied:
+            raise ForbiddenError(f"{verb} in {namespace} is forbidden", 403)
         planned = self.faults.get(verb)
         fault = planned.pop(0) if planned else None
         if fault is None:
@@ -186,15 +192,29 @@ class HandClock:
         await asyncio.sleep(0)
 
 
-def job(name: str = "a", *, attempt: int = 1, spec: Json | None = None, **status: object) -> Json:
-    """A job that was claimed for this process and waits."""
+class StandingClock(HandClock):
+    """A clock that stands still: who sleeps does so until `wake` is set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wake = asyncio.Event()
+
+    async def sleep(self, seconds: float) -> None:
+        await self.wake.wait()
+        await super().sleep(seconds)
+
+
+def job(
+    name: str = "a", *, namespace: str = "n", attempt: int = 1, spec: Json | None = None, **status: object
+) -> Json:
+    """A job that was claimed for this process and waits; namesakes of two namespaces have uids of their own."""
     return {
         "apiVersion": "picshapes.io/v1alpha1",
         "kind": "GenerationJob",
         "metadata": {
             "name": name,
-            "namespace": "n",
-            "uid": f"00000000-0000-0000-0000-0000000000{ord(name[0]):02x}",
+            "namespace": namespace,
+            "uid": f"00000000-0000-0000-0000-00000000{ord(namespace[0]) - ord('n') & 0xFF:02x}{ord(name[0]):02x}",
             "resourceVersion": "1",
             "creationTimestamp": "2026-01-01T12:00:00Z",
         },

@@ -8,6 +8,7 @@ from tests.worker.memory import START, WORKER_ID, job
 from picshapes_crds.cluster import Changed, Deleted, Heard, Listed
 from picshapes_crds.patches import Fence
 from picshapes_worker.assignment import Assignment, Stop
+from picshapes_worker.job_name import JobName
 
 
 def waiting(assignment: Assignment) -> list[str]:
@@ -138,7 +139,7 @@ def test_a_claim_that_cannot_be_read_is_reported_with_its_fence() -> None:
     assignment = Assignment(WORKER_ID)
     (bad,) = assignment.observe(Changed(job("a", spec={"outputFormat": "avif"})))
 
-    assert bad.name == "a"
+    assert bad.job_name == JobName("n", "a")
     assert bad.fence == fence(job("a"))
     assert "outputFormat" in bad.fault
     assert waiting(assignment) == []
@@ -157,3 +158,29 @@ def test_nothing_is_remembered_of_jobs_that_are_gone() -> None:
 
     assert assignment._claims == {}
     assert assignment._taken == set()
+
+
+def test_namesakes_of_two_namespaces_are_two_jobs() -> None:
+    assignment = listed(job("a", claimedAt="2026-01-01T12:00:02Z"))
+    assignment.observe(Listed([job("a", namespace="m", claimedAt="2026-01-01T12:00:01Z")]), "m")
+
+    assert [str(claim.job_name) for claim in assignment.waiting()] == ["m/a", "n/a"]
+    assignment.observe(Deleted(job("a")), "n")
+    assert [str(claim.job_name) for claim in assignment.waiting()] == ["m/a"]
+
+
+def test_what_the_list_of_one_namespace_lacks_is_lost_there_only() -> None:
+    mine, theirs = job("a"), job("a", namespace="m")
+    assignment = listed(mine, theirs)
+    assignment.observe(Listed([]), "m")
+
+    assert assignment.stop(fence(mine), START) is None
+    assert assignment.stop(fence(theirs), START) is Stop.LOST
+
+
+def test_a_list_of_all_namespaces_is_heeded_in_all() -> None:
+    mine, theirs = job("a"), job("a", namespace="m")
+    assignment = listed(mine, theirs)
+    assignment.observe(Listed([]))
+
+    assert waiting(assignment) == []

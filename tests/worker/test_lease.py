@@ -20,7 +20,7 @@ def keeper(memory: MemoryCluster, clock: HandClock, worker_id: str = "process-1"
 
 
 def lease(memory: MemoryCluster) -> Json:
-    return memory.objects["leases", "w"]
+    return memory.objects["leases", "n", "w"]
 
 
 @asynccontextmanager
@@ -160,7 +160,7 @@ async def test_a_restarted_process_takes_the_lease_over(memory: MemoryCluster, c
 
 async def test_a_process_whose_lease_was_taken_over_ends(memory: MemoryCluster, clock: HandClock) -> None:
     old = asyncio.create_task(keeper(memory, clock).hold(lambda: True, lambda: None))
-    await memory.until(lambda: ("leases", "w") in memory.objects)
+    await memory.until(lambda: ("leases", "n", "w") in memory.objects)
     async with held(keeper(memory, clock, "process-2")):
         with pytest.raises(LeaseLostError, match="held by process-2"):
             async with asyncio.timeout(WITHIN_S):
@@ -179,8 +179,8 @@ async def test_a_change_by_someone_else_that_leaves_the_holder_is_no_loss(
 async def test_a_lease_that_was_deleted_is_made_again(memory: MemoryCluster, clock: HandClock) -> None:
     async with held(keeper(memory, clock)) as renewals:
         await memory.until(lambda: len(renewals) == 1)
-        del memory.objects["leases", "w"]
-        await memory.until(lambda: ("leases", "w") in memory.objects)
+        del memory.objects["leases", "n", "w"]
+        await memory.until(lambda: ("leases", "n", "w") in memory.objects)
 
 
 async def test_renewals_that_are_not_answered_are_tried_again_soon(

@@ -10,10 +10,15 @@ from picshapes_crds.cluster import JOBS, InvalidError
 from picshapes_crds.patches import Fence, progress
 from picshapes_worker.context import WorkerContext
 from picshapes_worker.control import Control
+from picshapes_worker.job_name import JobName
 from picshapes_worker.reporter import HOUSE_PACE, Pace, Reporter, Subject
 
 SUBJECT = Subject(
-    "a", Fence(job("a")["metadata"]["uid"], WORKER_ID, 1), datetime(2026, 1, 1, 12, 0, tzinfo=UTC), 7, 20
+    JobName("n", "a"),
+    Fence(job("a")["metadata"]["uid"], WORKER_ID, 1),
+    datetime(2026, 1, 1, 12, 0, tzinfo=UTC),
+    7,
+    20,
 )
 FAST = Pace(0.0, 0.01, 0.01)
 
@@ -65,7 +70,7 @@ async def test_the_begin_is_told_again_until_it_is_written(context: WorkerContex
     await memory.until(lambda: len(memory.patches()) == 2)
     await reporter.end()
 
-    status = memory.objects["generationjobs", "a"]["status"]
+    status = memory.objects["generationjobs", "n", "a"]["status"]
     assert (status["phase"], status["progress"]) == ("Processing", "1/20")
 
 
@@ -74,14 +79,14 @@ async def test_progress_that_comes_late_does_not_change_a_job_that_ended(memory:
 
     with pytest.raises(InvalidError):
         await memory.json_patch(JOBS, "n", "a", progress(SUBJECT.fence, 19, 20), "status")
-    assert memory.objects["generationjobs", "a"]["status"]["progress"] == "20/20"
+    assert memory.objects["generationjobs", "n", "a"]["status"]["progress"] == "20/20"
 
 
 async def test_the_end_waits_for_a_write_under_way(context: WorkerContext, memory: MemoryCluster) -> None:
     memory.put("generationjobs", job("a"))
     reporter = Reporter(SUBJECT, Control(1e9, context.clock), context, Pace(0.0, 600, 600))
     await memory.until(lambda: len(memory.calls) == 1)
-    assert memory.objects["generationjobs", "a"]["status"]["phase"] == "Claimed"
+    assert memory.objects["generationjobs", "n", "a"]["status"]["phase"] == "Claimed"
     await reporter.end()
 
-    assert memory.objects["generationjobs", "a"]["status"]["phase"] == "Processing"
+    assert memory.objects["generationjobs", "n", "a"]["status"]["phase"] == "Processing"

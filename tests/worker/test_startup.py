@@ -90,7 +90,7 @@ async def test_the_pod_says_what_was_measured_and_loaded(memory: MemoryCluster, 
     pod = await own_pod(memory, "n", "w", patience)
     await label_pod(memory, pod, pod_labels(pod, 23_034, ["flux-schnell"], CATALOGUE), patience)
 
-    assert memory.objects["pods", "w"]["metadata"]["labels"] == {
+    assert memory.objects["pods", "n", "w"]["metadata"]["labels"] == {
         "team": "red",
         "picshapes.io/vram-mib": "23034",
         "picshapes.io/catalogue-profile": "demo",
@@ -105,7 +105,7 @@ async def test_labels_of_models_that_are_no_longer_served_go(memory: MemoryClust
     pod = await own_pod(memory, "n", "w", patience)
     await label_pod(memory, pod, pod_labels(pod, 23_034, ["z-image-turbo"], CATALOGUE), patience)
 
-    labels = memory.objects["pods", "w"]["metadata"]["labels"]
+    labels = memory.objects["pods", "n", "w"]["metadata"]["labels"]
     assert "model.picshapes.io/z-image-turbo" in labels
     assert "model.picshapes.io/flux-schnell" not in labels
     assert "weights.picshapes.io/flux-schnell" not in labels

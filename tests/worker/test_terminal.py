@@ -14,6 +14,7 @@ from picshapes_crds.cluster import (
 )
 from picshapes_crds.patches import Fence
 from picshapes_worker.context import WorkerContext
+from picshapes_worker.job_name import JobName
 from picshapes_worker.terminal import Ending, Standing, TerminalWrite, end_job, judge
 
 UID = "00000000-0000-0000-0000-000000000061"
@@ -68,7 +69,7 @@ def write(key: str | None = KEY) -> TerminalWrite:
         {"op": "add", "path": "/status/result", "value": {"key": KEY}},
         {"op": "add", "path": "/status/conditions/0", "value": {"type": "Complete"}},
     ]
-    return TerminalWrite("a", FENCE, operations, key)
+    return TerminalWrite(JobName("n", "a"), FENCE, operations, key)
 
 
 async def end(context: WorkerContext, patience_s: float = 600) -> Ending:
@@ -113,7 +114,7 @@ async def test_a_repeated_write_of_one_applied_unseen_counts_as_accepted(
     memory.faults = {"json_patch": [Fault(SILENCE, applied=True)], "get": [Fault(SILENCE)]}
 
     assert await end(context) is Ending.ACCEPTED
-    conditions = memory.objects["generationjobs", "a"]["status"]["conditions"]
+    conditions = memory.objects["generationjobs", "n", "a"]["status"]["conditions"]
     assert [one["type"] for one in conditions] == ["Complete", "Scheduled"]
 
 
@@ -142,10 +143,10 @@ async def test_a_stale_write_is_rejected_for_ever(
     context: WorkerContext, memory: MemoryCluster, now: Json
 ) -> None:
     memory.put("generationjobs", now)
-    before = memory.objects["generationjobs", "a"]
+    before = memory.objects["generationjobs", "n", "a"]
 
     assert await end(context) is Ending.REJECTED
-    assert memory.objects["generationjobs", "a"] == before
+    assert memory.objects["generationjobs", "n", "a"] == before
 
 
 async def test_a_write_to_a_deleted_job_is_rejected(context: WorkerContext) -> None:

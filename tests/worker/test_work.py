@@ -166,3 +166,18 @@ async def test_the_picture_of_a_stale_attempt_is_deleted_again(slow: Desk, gate:
 
     assert slow.status("a")["phase"] == "Claimed"
     assert pictures(tmp_path) == []
+
+
+async def test_namesakes_of_two_namespaces_are_both_completed_in_the_order_of_their_claims(
+    desk: Desk, engine: Script, tmp_path: Path
+) -> None:
+    mine = job("a", claimedAt="2026-01-01T12:00:02Z", spec={"prompt": "second"})
+    theirs = job("a", namespace="m", claimedAt="2026-01-01T12:00:01Z", spec={"prompt": "first"})
+    async with working(desk):
+        desk.give(mine, theirs)
+        assert await desk.until_ended("a") == "Completed"
+
+    assert [request.prompt for request in engine.made] == ["first", "second"]
+    keys = [desk.status("a", namespace)["result"]["key"] for namespace in ("m", "n")]
+    assert keys == [f"{one['metadata']['uid']}/1.png" for one in (theirs, mine)]
+    assert pictures(tmp_path) == sorted(keys)

@@ -5,7 +5,15 @@ from pathlib import Path
 
 import pytest
 from tests.worker.desk import A, Desk, Script, pictures, working
-from tests.worker.memory import WITHIN_S, Fault, HandClock, job
+from tests.worker.memory import (
+    WITHIN_S,
+    Fault,
+    HandClock,
+    MemoryCluster,
+    StandingClock,
+    job,
+    make_context,
+)
 
 from picshapes_crds.cluster import InvalidError
 from picshapes_worker.engine import (
@@ -15,6 +23,7 @@ from picshapes_worker.engine import (
     InvalidOutputError,
     ModelUnavailableError,
 )
+from picshapes_worker.engine_host import InlineHost
 
 
 async def test_memory_that_runs_out_is_freed_and_the_job_tried_once_more_alone(desk: Desk, engine: Script) -> None:
@@ -94,6 +103,28 @@ async def test_a_claim_of_a_newer_version_is_failed_at_once(desk: Desk) -> None:
         assert await desk.until_ended("a") == "Failed"
 
     assert desk.why("a") == ("InternalError", "an internal error; the worker's log has the details")
+
+
+async def test_while_one_namespace_denies_all_writes_the_jobs_of_others_go_on_and_its_own_end_once_it_allows_them(
+    memory: MemoryCluster, tmp_path: Path, engine: Script
+) -> None:
+    clock = StandingClock()  # so that no patience runs out
+    desk = Desk(make_context(memory, tmp_path, clock, InlineHost(engine)), memory, {})
+    memory.denied = {"m"}
+    async with working(desk):
+        desk.give(
+            job("a", namespace="m", claimedAt="2026-01-01T12:00:01Z"),
+            job("b", namespace="m", claimedAt="2026-01-01T12:00:02Z"),
+            job("a", claimedAt="2026-01-01T12:00:03Z"),
+            job("b", claimedAt="2026-01-01T12:00:04Z"),
+        )
+        assert await desk.until_ended("b") == "Completed"
+        assert desk.status("a")["phase"] == "Completed"
+        assert {desk.status(name, "m")["phase"] for name in "ab"} == {"Claimed"}
+        memory.denied = set()
+        clock.wake.set()
+        assert await desk.until_ended("a", "m") == "Completed"
+        assert await desk.until_ended("b", "m") == "Completed"
 
 
 async def test_an_output_that_is_no_picture_fails_the_job(desk: Desk, engine: Script) -> None:

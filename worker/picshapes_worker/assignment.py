@@ -1,8 +1,9 @@
 """Which job is next and which must stop: a pure state machine over what the watch of claims shows.
 
-Observations of the reflector go in; the shell (`claims`) asks what follows from them. The watch is of the pod's
-name; only claims of this process's `workerID` count, since an earlier process of the same pod may have left
-others. Everything is keyed by uid: a deleted job and its namesake are two jobs.
+Observations of the reflectors, one a namespace, go in; the shell (`work`) asks what follows from them. The
+watches are of the pod's name; only claims of this process's `workerID` count, since an earlier process of the
+same pod may have left others. Everything is keyed by uid: a deleted job and its namesake are two jobs, and so are
+namesakes of two namespaces.
 """
 
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from picshapes_crds.cluster.reflector import Observation
 from picshapes_crds.patches import Fence
 from picshapes_crds.phases import HELD
 from picshapes_crds.resource import DEFAULT_DEADLINE_S, GenerationJob, Resolved
+from picshapes_worker.job_name import JobName
 
 
 class Stop(Enum):
@@ -61,6 +63,11 @@ class Claim:
         return self.fence.uid
 
     @property
+    def job_name(self) -> JobName:
+        """Where the job lies."""
+        return JobName(self.job.metadata.namespace, self.job.metadata.name)
+
+    @property
     def order(self) -> tuple[datetime, str]:
         """What claims are sorted by: first claimed, first run; the uid breaks ties."""
         return self.job.status.claimed_at or self.job.metadata.creation_timestamp, self.uid
@@ -76,7 +83,7 @@ class Claim:
 class Unreadable:
     """A claim of this process that it can't understand, as one of a newer version of PicShapes."""
 
-    name: str
+    job_name: JobName
     fence: Fence
     fault: str
 
@@ -90,13 +97,17 @@ class Assignment:
         self._taken: set[Fence] = set()
         """Claims that the worker has begun, ended or given back: the watch may still show them as waiting."""
 
-    def observe(self, observation: Observation) -> list[Unreadable]:
-        """Take in what the watch shows; return the claims that this version of the worker can't read."""
+    def observe(self, observation: Observation, namespace: str | None = None) -> list[Unreadable]:
+        """Take in what a watch shows; return the claims that this version of the worker can't read.
+
+        `namespace` is the watch's: what its list lacks is gone there, and nowhere else. None: all namespaces.
+        """
         match observation:
             case Listed(objects):
                 listed = {one["metadata"]["uid"] for one in objects}
-                for uid in self._claims.keys() - listed:
-                    self._forget(uid)
+                for claim in [one for one in self._claims.values() if one.uid not in listed]:
+                    if namespace in (None, claim.job_name.namespace):
+                        self._forget(claim.uid)
                 return [bad for one in objects if (bad := self._see(one))]
             case Changed(one):
                 bad = self._see(one)
@@ -137,7 +148,8 @@ class Assignment:
                 claim = Claim.of(GenerationJob.parse(obj))
             except ValidationError as error:
                 fence = Fence(uid, self._worker_id, status["attempt"])
-                return Unreadable(obj["metadata"]["name"], fence, str(error))
+                job_name = JobName(obj["metadata"]["namespace"], obj["metadata"]["name"])
+                return Unreadable(job_name, fence, str(error))
         known = self._claims.get(uid)
         if known is not None and (claim is None or claim.fence != known.fence):
             self._forget(uid)

@@ -8,6 +8,7 @@ from picshapes_crds.catalogue import Catalogue
 from picshapes_crds.clock import Clock
 from picshapes_crds.cluster import JOBS, Cluster, Json
 from picshapes_worker.engine_host import EngineHost
+from picshapes_worker.job_name import JobName
 from picshapes_worker.memory_limits import MemoryLimits
 from picshapes_worker.metrics import Metrics
 from picshapes_worker.store import PictureStore
@@ -19,6 +20,7 @@ class WorkerContext:
 
     cluster: Cluster
     namespace: str
+    """Where the worker runs."""
     store: PictureStore
     host: EngineHost
     catalogue: Catalogue
@@ -32,13 +34,17 @@ class WorkerContext:
     """Name of the device, as pictures and statuses tell it."""
     public_url: str | None
 
-    async def patch_status(self, job_name: str, operations: list[Json]) -> None:
+    async def patch_status(self, job: JobName, operations: list[Json]) -> None:
         """Apply a fenced JSON Patch to a job's status; raises `ClusterError`."""
-        await self.cluster.json_patch(JOBS, self.namespace, job_name, operations, "status")
+        await self.cluster.json_patch(JOBS, job.namespace, job.name, operations, "status")
 
-    async def read(self, job_name: str) -> Json:
+    async def read(self, job: JobName) -> Json:
         """Read a job as it is now; raises `ClusterError`."""
-        return await self.cluster.get(JOBS, self.namespace, job_name)
+        return await self.cluster.get(JOBS, job.namespace, job.name)
+
+    def logged(self, job: JobName) -> str:
+        """Return what logs call a job: its name, after its namespace where that isn't the worker's own."""
+        return job.name if job.namespace == self.namespace else str(job)
 
     def result_url(self, public_id: str, key: str) -> str:
         """Return where users find a picture: at the API when its address is known, else in the store."""

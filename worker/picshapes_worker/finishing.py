@@ -3,6 +3,7 @@
 It runs beside the next job's inference. A stored picture that no status refers to, nor ever can, is deleted.
 """
 
+import asyncio
 import hashlib
 from dataclasses import dataclass
 from typing import Final
@@ -48,6 +49,9 @@ class FinishingStage:
         self._claim, self._until, self._context = claim, until, context
         self._format = claim.job.spec.output_format or OutputFormat.PNG
         self._key = object_key(claim.job.public_id, claim.fence.attempt, self._format)
+        self._job = context.logged(claim.job_name)
+        self.denied: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Done when the API server denies this process the right to write to the job: that may last."""
 
     async def run(self, inference: Inference) -> None:
         """Store the picture, if there is one, and write the end of the job."""
@@ -56,7 +60,7 @@ class FinishingStage:
         if inference.reporter is not None:
             await inference.reporter.end()
         if isinstance(outcome, Stop):
-            log.info("job.dropped", job=self._claim.job.metadata.name, why=outcome.name)
+            log.info("job.dropped", job=self._job, why=outcome.name)
         elif isinstance(outcome, Failure):
             await self.fail(outcome)
         else:
@@ -77,7 +81,7 @@ class FinishingStage:
         try:
             content = await context.host.encode(rendered.picture, self._format, metadata)
         except Exception:  # whatever a codec raises ends this job, told by its status, and no other
-            log.exception("job.encoding_failed", job=self._claim.job.metadata.name)
+            log.exception("job.encoding_failed", job=self._job)
             return INTERNAL_ERROR
         encoded = clock.monotonic()
         content_type = CONTENT_TYPES[self._format]
@@ -146,16 +150,19 @@ class FinishingStage:
         return await self._write(operations, None, failure.reason)
 
     async def _write(self, operations: list[Json], key: str | None, reason: Reason) -> Ending:
-        name = self._claim.job.metadata.name
         begun = self._context.clock.monotonic()
-        write = TerminalWrite(name, self._claim.fence, operations, key)
-        ending = await end_job(write, self._until, self._context)
+        write = TerminalWrite(self._claim.job_name, self._claim.fence, operations, key)
+        ending = await end_job(write, self._until, self._context, self._note_denial)
         metrics = self._context.metrics
         metrics.stage["write"].observe(self._context.clock.monotonic() - begun)
         if ending is Ending.ACCEPTED:
             metrics.jobs.labels(self._claim.resolved.model, reason.value).inc()
-        log.info("job.ended", job=name, attempt=self._claim.fence.attempt, reason=reason, ending=ending.name)
+        log.info("job.ended", job=self._job, attempt=self._claim.fence.attempt, reason=reason, ending=ending.name)
         return ending
+
+    def _note_denial(self) -> None:
+        if not self.denied.done():
+            self.denied.set_result(None)
 
     async def _discard(self) -> None:
         """Delete the picture, once: what a failing store keeps is swept with the orphans of lost attempts."""

@@ -73,6 +73,7 @@ class InferenceStage:
         self._claim, self._control, self._context = claim, control, context
         self._request = request_of(claim)
         self._reporter: Reporter | None = None
+        self._job = context.logged(claim.job_name)
 
     async def run(self) -> Inference:
         """Return how it went; never raises for what the engine does."""
@@ -84,20 +85,20 @@ class InferenceStage:
             if error.stop in (Stop.CANCELLED, Stop.DEADLINE):
                 outcome = stopped(self._claim, error.stop, self._progress())
         except ModelUnavailableError as error:
-            log.error("job.model_unavailable", job=self._claim.job.metadata.name, error=str(error))  # noqa: TRY400 - the message says it all
+            log.error("job.model_unavailable", job=self._job, error=str(error))  # noqa: TRY400 - the message says it all
             outcome = model_unavailable(self._claim)
         except DeviceOutOfMemoryError as error:
-            log.error("job.out_of_memory", job=self._claim.job.metadata.name, error=str(error))  # noqa: TRY400 - as above
+            log.error("job.out_of_memory", job=self._job, error=str(error))  # noqa: TRY400 - as above
             outcome = out_of_memory(self._claim, self._progress())
             self._context.memory.ran_out(self._request.model, self._claim.resolved.min_vram_mib)
         except InvalidOutputError as error:
-            log.error("job.invalid_output", job=self._claim.job.metadata.name, error=str(error))  # noqa: TRY400 - as above
+            log.error("job.invalid_output", job=self._job, error=str(error))  # noqa: TRY400 - as above
             outcome = INVALID_OUTPUT  # without its progress: for no picture at all, all is refunded
         except EngineBrokenError as error:
-            log.error("engine.broken", job=self._claim.job.metadata.name, code=error.code, error=str(error))  # noqa: TRY400 - as above
+            log.error("engine.broken", job=self._job, code=error.code, error=str(error))  # noqa: TRY400 - as above
             outcome, broken = Stop.BROKEN, error
         except Exception:  # whatever else the libraries raise ends this job, told by its status, and no other
-            log.exception("job.internal_error", job=self._claim.job.metadata.name)
+            log.exception("job.internal_error", job=self._job)
             outcome = INTERNAL_ERROR
         return Inference(outcome, self._reporter, broken)
 
@@ -109,7 +110,7 @@ class InferenceStage:
         try:
             return await self._load_and_generate()
         except DeviceOutOfMemoryError as error:
-            log.warning("job.retry_alone", job=self._claim.job.metadata.name, error=str(error))
+            log.warning("job.retry_alone", job=self._job, error=str(error))
         await host.free(keep=model)
         self._control.steps_done = 0
         return await self._load_and_generate()
@@ -123,8 +124,8 @@ class InferenceStage:
             self._context.models_loaded(host.loaded())
         loaded, started_at = clock.monotonic(), clock.now()
         if self._reporter is None:
-            metadata = self._claim.job.metadata
-            subject = Subject(metadata.name, self._claim.fence, started_at, request.seed, request.steps)
+            claim = self._claim
+            subject = Subject(claim.job_name, claim.fence, started_at, request.seed, request.steps)
             self._reporter = Reporter(subject, self._control, self._context)
         picture = await host.generate(request, self._control.on_step)
         return Rendered(request, picture, started_at, loaded - begun, clock.monotonic() - loaded)

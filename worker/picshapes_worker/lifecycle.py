@@ -18,7 +18,6 @@ from prometheus_client import CollectorRegistry
 
 from picshapes_crds.catalogue import Catalogue
 from picshapes_crds.clock import SystemClock
-from picshapes_crds.cluster import JOBS, Reflector, Scope
 from picshapes_crds.cluster.kube import KubeCluster
 from picshapes_worker.assignment import Assignment
 from picshapes_worker.call_thread import CallThread
@@ -48,6 +47,7 @@ from picshapes_worker.store import PictureStore
 from picshapes_worker.store_trial import StoreTrial
 from picshapes_worker.vitals import LOOP_BEAT_S, Budgets, Vitals
 from picshapes_worker.watchdog import call_off_the_end, put_off_the_end, watch_engine
+from picshapes_worker.watching import Watching
 from picshapes_worker.weights import at_hand, weights_root
 from picshapes_worker.work import Work
 
@@ -242,26 +242,16 @@ class Worker:
             await asyncio.gather(working, broken, return_exceptions=True)
 
     async def _watch(self, context: WorkerContext, stack: AsyncExitStack) -> tuple[Work, asyncio.Task[None]]:
-        """Begin to follow the claims; return once they were listed."""
+        """Begin to follow the claims; return once those in the own namespace were listed."""
+        settings = self._settings
         assignment = Assignment(self._machine.worker_id)
         work = Work(assignment, context)
-        own = Scope(context.namespace, field_selector=f"status.workerName={self._settings.pod_name}")
-        reflector = Reflector(context.cluster, JOBS, own, self._machine.clock, self._machine.rng)
-        self._machine.vitals.watch_silent_s = reflector.silent_s
-        self._metrics.watch_restarts.set_function(lambda: reflector.restarts)
-        listed = asyncio.Event()
-        watching = _background(stack, _follow(reflector, assignment, work, listed))
-        await listed.wait()
-        return work, watching
-
-
-async def _follow(reflector: Reflector, assignment: Assignment, work: Work, listed: asyncio.Event) -> None:
-    """Let the assignment see what the watch shows, for ever."""
-    async for observation in reflector.observations():
-        for bad in assignment.observe(observation):
-            work.refuse(bad)
-        work.look()
-        listed.set()
+        watching = Watching(assignment, work, context, settings.pod_name, settings.neighbours)
+        self._machine.vitals.watch_silent_s = watching.silent_s
+        self._metrics.watch_restarts.set_function(watching.restarts)
+        following = _background(stack, watching.run())
+        await watching.listed.wait()
+        return work, following
 
 
 async def _beat(vitals: Vitals) -> None:

@@ -48,7 +48,7 @@ class Metrics:
             "picshapes_worker_lease_renewals", "Renewals of the worker's Lease since its start.", registry=registry
         )
         self.watch_restarts = Gauge(
-            "picshapes_worker_watch_restarts", "How often the watch of claims began again.", registry=registry
+            "picshapes_worker_watch_restarts", "How often watches of claims began again.", registry=registry
         )
         self.device_memory_mib = Gauge(
             "picshapes_worker_device_memory_mib", "Device memory that the pod's label declares.", registry=registry

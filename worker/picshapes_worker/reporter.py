@@ -15,6 +15,7 @@ from picshapes_crds import patches
 from picshapes_crds.cluster import ClusterError, Json
 from picshapes_worker.context import WorkerContext
 from picshapes_worker.control import Control
+from picshapes_worker.job_name import JobName
 
 log = structlog.get_logger(__name__)
 
@@ -35,7 +36,7 @@ HOUSE_PACE: Final = Pace()
 class Subject:
     """The job reported on."""
 
-    job_name: str
+    job_name: JobName
     fence: patches.Fence
     started_at: datetime
     seed: int
@@ -97,6 +98,7 @@ class Reporter:
         try:
             await self._context.patch_status(self._subject.job_name, operations)
         except ClusterError as error:
-            log.info("progress.unwritten", job=self._subject.job_name, error=str(error))
+            job = self._context.logged(self._subject.job_name)
+            log.info("progress.unwritten", job=job, error=str(error))
             return False
         return True

@@ -4,17 +4,26 @@ A refused write may be a failed fence or a bad patch (both are 422), an unanswer
 after either the job is read, and `judge` (pure) says what its state means for this attempt.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
 import structlog
 
-from picshapes_crds.cluster import ClusterError, InvalidError, Json, NotFoundError, UnavailableError
+from picshapes_crds.cluster import (
+    ClusterError,
+    ForbiddenError,
+    InvalidError,
+    Json,
+    NotFoundError,
+    UnavailableError,
+)
 from picshapes_crds.cluster.reflector import backoff_s
 from picshapes_crds.patches import Fence
 from picshapes_crds.phases import TERMINAL, Phase
 from picshapes_worker.context import WorkerContext
+from picshapes_worker.job_name import JobName
 
 OPERATOR_PATIENCE_S: Final = 60.0
 """The operator fails a job this long past its deadline, whoever holds it: until then the claim can be ours."""
@@ -71,15 +80,25 @@ class Ending(Enum):
 class TerminalWrite:
     """A patch that ends a job."""
 
-    job_name: str
+    job_name: JobName
     fence: Fence
     operations: list[Json]
     key: str | None
     """The picture's key; None for a failure."""
 
 
-async def end_job(write: TerminalWrite, until: float, context: WorkerContext) -> Ending:
-    """Make the write, again and again while it makes sense and monotonic time is before `until`."""
+def _nobody() -> None:
+    """Tell nobody."""
+
+
+async def end_job(
+    write: TerminalWrite, until: float, context: WorkerContext, denied: Callable[[], None] = _nobody
+) -> Ending:
+    """Make the write, again and again while it makes sense and monotonic time is before `until`.
+
+    `denied` is called when this process has no right to it, as when a RoleBinding is gone, and will try again.
+    """
+    job = context.logged(write.job_name)
     unanswered = False
     failures = 0
     while True:
@@ -99,14 +118,16 @@ async def end_job(write: TerminalWrite, until: float, context: WorkerContext) ->
                 never_there = isinstance(fault, NotFoundError) and not unanswered
                 return Ending.REJECTED if never_there else Ending.UNKNOWN
             case Standing.OURS if isinstance(fault, InvalidError):
-                log.error("terminal.refused", job=write.job_name, error=str(fault))
+                log.error("terminal.refused", job=job, error=str(fault))
                 return Ending.BAD
         delay_s = backoff_s(failures, context.rng)
         failures += 1
         if context.clock.monotonic() + delay_s >= until:
-            log.error("terminal.gave_up", job=write.job_name, error=str(fault))
+            log.error("terminal.gave_up", job=job, error=str(fault))
             return Ending.GAVE_UP
-        log.warning("terminal.retry", job=write.job_name, error=str(fault), delay_s=round(delay_s, 2))
+        if isinstance(fault, ForbiddenError):
+            denied()
+        log.warning("terminal.retry", job=job, error=str(fault), delay_s=round(delay_s, 2))
         await context.clock.sleep(delay_s)
 
 
@@ -117,6 +138,6 @@ async def _standing(write: TerminalWrite, context: WorkerContext) -> Standing | 
     except NotFoundError:
         job = None
     except ClusterError as error:
-        log.warning("terminal.unread", job=write.job_name, error=str(error))
+        log.warning("terminal.unread", job=context.logged(write.job_name), error=str(error))
         return None
     return judge(job, write.fence, write.key)

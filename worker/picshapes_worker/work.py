@@ -44,15 +44,15 @@ class Work:
 
     async def run(self) -> None:
         """Run claims until the worker drains and the last one has ended; raises what broke the engine."""
-        finishing: asyncio.Task[None] | None = None
+        last: tuple[FinishingStage, asyncio.Task[None]] | None = None
         while (claim := await self._next()) is not None:
             inference = await self._infer(claim)
-            if finishing is not None:
-                await finishing
+            if last is not None:
+                await self._pass(*last)
             stage = FinishingStage(claim, self._until(claim), self._context)
-            finishing = asyncio.create_task(stage.run(inference))
-        if finishing is not None:
-            await finishing
+            last = stage, asyncio.create_task(stage.run(inference))
+        if last is not None:
+            await last[1]
         if self._side_tasks:
             await asyncio.gather(*self._side_tasks)
         if self._fault is not None:
@@ -79,11 +79,22 @@ class Work:
 
     def refuse(self, bad: Unreadable) -> None:
         """End a claim that can't be read."""
-        log.error("claim.unreadable", job=bad.name, fault=bad.fault)
+        log.error("claim.unreadable", job=self._context.logged(bad.job_name), fault=bad.fault)
         now = self._context.clock.now()
         operations = patches.failed(bad.fence, INTERNAL_ERROR.reason, INTERNAL_ERROR.message, now)
         until = self._context.clock.monotonic() + OPERATOR_PATIENCE_S
-        self._aside(self._end(TerminalWrite(bad.name, bad.fence, operations, None), until))
+        self._aside(self._end(TerminalWrite(bad.job_name, bad.fence, operations, None), until))
+
+    async def _pass(self, stage: FinishingStage, finishing: asyncio.Task[None]) -> None:
+        """Wait until a job's second stage has ended; one that is denied its write goes on aside.
+
+        Jobs of other namespaces must not wait until the right to write in this one is there again.
+        """
+        await asyncio.wait({finishing, stage.denied}, return_when=asyncio.FIRST_COMPLETED)
+        if finishing.done():
+            await finishing
+        else:
+            self._keep(finishing)
 
     async def _next(self) -> Claim | None:
         """Wait for a claim to run; None once the worker drains."""
@@ -130,25 +141,25 @@ class Work:
 
     async def _hand_back(self, claim: Claim, phase: Phase = Phase.CLAIMED) -> bool:
         """Give a claim of this phase back; refused, which is False, when it is lost or in another phase."""
-        name = claim.job.metadata.name
+        job = self._context.logged(claim.job_name)
         for attempt in range(HAND_BACK_TRIES):
             try:
-                await self._context.patch_status(name, patches.hand_back(claim.fence, phase))
+                await self._context.patch_status(claim.job_name, patches.hand_back(claim.fence, phase))
             except (InvalidError, NotFoundError) as error:
-                log.info("claim.not_handed_back", job=name, phase=phase, error=str(error))
+                log.info("claim.not_handed_back", job=job, phase=phase, error=str(error))
                 return False
             except ClusterError as error:
-                log.warning("hand_back.retry", job=name, error=str(error))
+                log.warning("hand_back.retry", job=job, error=str(error))
             else:
-                log.info("claim.handed_back", job=name)
+                log.info("claim.handed_back", job=job)
                 return True
             await self._context.clock.sleep(backoff_s(attempt, self._context.rng))
-        log.error("claim.not_handed_back", job=name, error="the API server does not answer")
+        log.error("claim.not_handed_back", job=job, error=f"tried {HAND_BACK_TRIES} times")
         return False
 
     async def _end(self, write: TerminalWrite, until: float) -> None:
         ending = await end_job(write, until, self._context)
-        log.info("job.ended", job=write.job_name, ending=ending.name)
+        log.info("job.ended", job=self._context.logged(write.job_name), ending=ending.name)
 
     def _until(self, claim: Claim) -> float:
         """Return the monotonic time until which the claim can be ours."""
@@ -157,6 +168,8 @@ class Work:
         return clock.monotonic() + max(left_s, 0.0) + OPERATOR_PATIENCE_S
 
     def _aside(self, work: Coroutine[Any, Any, object]) -> None:
-        task = asyncio.create_task(work)
+        self._keep(asyncio.create_task(work))
+
+    def _keep(self, task: asyncio.Task[Any]) -> None:
         self._side_tasks.add(task)
         task.add_done_callback(self._side_tasks.discard)

@@ -33,6 +33,8 @@ from picshapes_crds.roles import access
 READY_WITHIN_S = 120.0
 SEEN_WITHIN_S = 60.0
 ACCOUNT = "picshapes-worker"
+BINDINGS_KIND = "RoleBinding"
+BINDINGS = Kind("rbac.authorization.k8s.io/v1", "rolebindings")
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,10 @@ class Worker:
 
 
 class Station:
-    """One namespace with a worker's role and policies, in which workers are started and jobs are claimed."""
+    """One namespace with a worker's role and policies, in which workers are started and jobs are claimed.
+
+    Jobs can be in another one as well: its name is `neighbour`, and `found_neighbour` makes it.
+    """
 
     def __init__(
         self,
@@ -67,6 +72,7 @@ class Station:
         ports: ExitStack,
     ) -> None:
         self.cluster, self.namespace, self.folder = cluster, namespace, folder
+        self.neighbour = f"{namespace}-team"
         self._plane, self._children = plane, children
         self._ports = ports
         """Holds the probes' ports for as long as the station lasts."""
@@ -78,10 +84,36 @@ class Station:
             "kind": "ServiceAccount",
             "metadata": {"name": ACCOUNT, "namespace": self.namespace},
         }
-        subject = {"kind": "ServiceAccount", "name": ACCOUNT, "namespace": self.namespace}
         policies = worker_policies(self.namespace, ACCOUNT, f"worker-{self.namespace}")
-        rules = access("worker", subject, self.namespace)
-        await apply_all(self.cluster, [account, *rules, *policies])
+        await apply_all(self.cluster, [account, *self._access(self.namespace), *policies])
+
+    async def found_neighbour(self) -> dict[str, str]:
+        """Make another namespace, in which a worker may do nothing; return the settings that name it."""
+        await apply_all(
+            self.cluster, [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.neighbour}}]
+        )
+        return {"PICSHAPES_JOB_NAMESPACES": self.neighbour}
+
+    async def allow_neighbour(self) -> None:
+        """Let workers look after the neighbour's jobs."""
+        await apply_all(self.cluster, self._access(self.neighbour))
+
+    async def deny_neighbour(self) -> None:
+        """Delete the binding by which workers may do so."""
+        name = next(
+            one["metadata"]["name"] for one in self._access(self.neighbour) if one["kind"] == BINDINGS_KIND
+        )
+        metadata = (await self.cluster.get(BINDINGS, self.neighbour, name))["metadata"]
+        await self.cluster.delete(BINDINGS, self.neighbour, name, metadata["uid"])
+
+    def _access(self, namespace: str) -> list[Json]:
+        subject = {"kind": "ServiceAccount", "name": ACCOUNT, "namespace": self.namespace}
+        roles = access("worker", subject, self.namespace, [self.neighbour])
+        return [one for one in roles if one["metadata"]["namespace"] == namespace]
+
+    def kubeconfig(self, pod_name: str) -> Path:
+        """Return the file with the credentials of a pod's worker."""
+        return self.folder / f"{pod_name}.kubeconfig"
 
     async def pod_token(self, name: str) -> str:
         """Make a Pod object and return a token bound to it."""
@@ -104,7 +136,7 @@ class Station:
         program: Sequence[str] = ("-m", "picshapes_worker"),
     ) -> Worker:
         """Start a worker in a pod of this name; wait until it is ready."""
-        kubeconfig = self.folder / f"{name}.kubeconfig"
+        kubeconfig = self.kubeconfig(name)
         if not kubeconfig.exists():
             self._plane.write_kubeconfig(kubeconfig, token=await self.pod_token(name))
         storage = self.folder / "pictures"
@@ -127,15 +159,15 @@ class Station:
             await worker.until_answers("/readyz")
         return worker
 
-    async def create(self, name: str, **spec: Any) -> GenerationJob:
-        """Create a job."""
+    async def create(self, name: str, namespace: str | None = None, **spec: Any) -> GenerationJob:
+        """Create a job; by default in the workers' own namespace, as all that follow."""
         body = {
             "apiVersion": "picshapes.io/v1alpha1",
             "kind": "GenerationJob",
             "metadata": {"name": name},
             "spec": {"prompt": "a red circle", "model": "flux-schnell", "width": 256, "height": 256} | spec,
         }
-        return GenerationJob.parse(await self.cluster.create(JOBS, self.namespace, body))
+        return GenerationJob.parse(await self.cluster.create(JOBS, namespace or self.namespace, body))
 
     async def claim(self, job: GenerationJob, worker: Worker, worker_id: str | None = None) -> GenerationJob:
         """Do what the operator does: give a job to the process that holds the worker's Lease."""
@@ -143,34 +175,38 @@ class Station:
         assert isinstance(resolved, Resolved)
         holder = worker_id or (await self.lease(worker))["spec"]["holderIdentity"]
         body = patches.claim(job, resolved, worker.pod_name, holder, datetime.now(UTC))
-        claimed = await self.cluster.merge_patch(JOBS, self.namespace, job.metadata.name, body, "status")
-        return GenerationJob.parse(claimed)
+        return await self._patch(job, body, "status")
 
     async def cancel(self, job: GenerationJob) -> None:
         """Ask for a job to be cancelled."""
-        body = {"spec": {"cancelRequested": True}}
-        await self.cluster.merge_patch(JOBS, self.namespace, job.metadata.name, body)
+        await self._patch(job, {"spec": {"cancelRequested": True}})
 
     async def requeue(self, job: GenerationJob) -> GenerationJob:
         """Do what the operator does when a worker is lost."""
         body = patches.requeue(job, Reason.WORKER_LOST, "the worker is lost", datetime.now(UTC), failed=True)
-        requeued = await self.cluster.merge_patch(JOBS, self.namespace, job.metadata.name, body, "status")
-        return GenerationJob.parse(requeued)
+        return await self._patch(job, body, "status")
+
+    async def _patch(self, job: GenerationJob, body: Json, subresource: str = "") -> GenerationJob:
+        metadata = job.metadata
+        patched = await self.cluster.merge_patch(JOBS, metadata.namespace, metadata.name, body, subresource)
+        return GenerationJob.parse(patched)
 
     async def lease(self, worker: Worker) -> Json:
         return await self.cluster.get(LEASES, self.namespace, worker.pod_name)
 
-    async def read(self, name: str) -> GenerationJob:
-        return GenerationJob.parse(await self.cluster.get(JOBS, self.namespace, name))
+    async def read(self, name: str, namespace: str | None = None) -> GenerationJob:
+        return GenerationJob.parse(await self.cluster.get(JOBS, namespace or self.namespace, name))
 
-    async def until(self, name: str, holds: Callable[[GenerationJob], bool]) -> GenerationJob:
+    async def until(
+        self, name: str, holds: Callable[[GenerationJob], bool], namespace: str | None = None
+    ) -> GenerationJob:
         """Follow a job until something holds of it."""
-        scope = Scope(self.namespace, field_selector=f"metadata.name={name}")
+        scope = Scope(namespace or self.namespace, field_selector=f"metadata.name={name}")
         return GenerationJob.parse(await self._until(JOBS, scope, lambda one: holds(GenerationJob.parse(one))))
 
-    async def until_ended(self, name: str) -> GenerationJob:
+    async def until_ended(self, name: str, namespace: str | None = None) -> GenerationJob:
         """Follow a job until it ended."""
-        return await self.until(name, lambda job: job.status.phase in TERMINAL)
+        return await self.until(name, lambda job: job.status.phase in TERMINAL, namespace)
 
     async def until_lease(self, worker: Worker, holds: Callable[[Json], bool]) -> Json:
         """Follow a worker's Lease until something holds of it."""
