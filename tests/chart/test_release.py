@@ -237,4 +237,4 @@ def test_a_namespace_that_was_deleted_must_leave_the_list_or_be_made_again_befor
     helm(chart, release, "upgrade", "picshapes", str(chart.folder), *looking_after(names[0]))
     assert [job_roles(release), job_roles(team)] == [ours, ours]
     delete_namespace(team)
-    helm(chart, release, "uninstall", "picshapes")
+    helm(chart, release, "uninstall", "picshapes", "--wait", "--timeout", "60s")
