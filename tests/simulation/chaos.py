@@ -9,7 +9,7 @@ from picshapes_crds.cluster import JOBS, LEASES, ClusterError, Json, Scope
 
 from .faults import Fault
 from .parts import Running
-from .pods import NAMESPACE
+from .pods import NAMESPACE, NEIGHBOUR
 from .workload import kubectl_job
 from .world import World
 
@@ -33,6 +33,7 @@ class Chaos:
             (Fault.STOPPED, self._stop),
             (Fault.PARTITIONED, self._cut_off),
             (Fault.LAGGING, self._delay),
+            (Fault.DENIED, self._deny),
             (Fault.TWINS, self._twin),
             (Fault.POD_DELETED, lambda: self._delete_pod(keep_name=False)),
             (Fault.POD_REPLACED, lambda: self._delete_pod(keep_name=True)),
@@ -96,6 +97,10 @@ class Chaos:
             found.client.lag_s = self._rng.choice((3.0, 15.0, 29.0))
             self._world.loop.in_world(self._rng.uniform(5, 40), lambda: setattr(found.client, "lag_s", 0.0))
 
+    async def _deny(self) -> None:
+        self._world.net.denied.add(NEIGHBOUR)
+        self._world.loop.in_world(self._rng.uniform(5, 60), self._world.net.denied.clear)
+
     async def _twin(self) -> None:
         pods = list(self._world.cluster.pods.values())
         if pods:
@@ -131,11 +136,11 @@ class Chaos:
             server.merge_patch(LEASES, NAMESPACE, metadata["name"], stolen)
 
     def _some_job(self) -> Json | None:
-        jobs = self._world.net.server.list_all(JOBS, Scope(NAMESPACE)).items
+        jobs = self._world.net.server.list_all(JOBS, Scope()).items
         return self._rng.choice(jobs) if jobs else None
 
     async def _replace_job(self) -> None:
-        jobs = self._world.net.server.list_all(JOBS, Scope(NAMESPACE)).items
+        jobs = self._world.net.server.list_all(JOBS, Scope()).items
         by_hand = [one for one in jobs if not one["metadata"].get("labels")]
         if not by_hand:
             return
@@ -143,7 +148,8 @@ class Chaos:
         self._delete(job)
         spec = job["spec"] | {"cancelRequested": None}
         spec = {name: value for name, value in spec.items() if value is not None}
-        self._world.net.server.create(JOBS, NAMESPACE, kubectl_job(job["metadata"]["name"], spec))
+        metadata = job["metadata"]
+        self._world.net.server.create(JOBS, metadata["namespace"], kubectl_job(metadata["name"], spec))
 
     async def _delete_job(self) -> None:
         job = self._some_job()
@@ -151,8 +157,9 @@ class Chaos:
             self._delete(job)
 
     def _delete(self, job: Json) -> None:
+        metadata = job["metadata"]
         try:
-            self._world.net.server.delete(JOBS, NAMESPACE, job["metadata"]["name"], job["metadata"]["uid"])
+            self._world.net.server.delete(JOBS, metadata["namespace"], metadata["name"], metadata["uid"])
         except ClusterError as error:
             raise AssertionError("nothing happens between the list and this") from error
 

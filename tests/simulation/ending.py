@@ -6,6 +6,7 @@ from typing import Final
 from picshapes_crds.cluster import JOBS, LEASES, Scope
 from picshapes_crds.phases import TERMINAL, Phase
 
+from .invariants import called
 from .pods import NAMESPACE
 from .world import World
 
@@ -42,15 +43,15 @@ async def await_expiry(world: World) -> None:
 def _let_expire(world: World) -> None:
     """Shorten the life of all finished jobs: also of one whose creation lands only now, long after its end."""
     server = world.net.server
-    for job in server.list_all(JOBS, Scope(NAMESPACE)).items:
+    for job in server.list_all(JOBS, Scope()).items:
         if job["spec"].get("ttlSecondsAfterFinished") != SHORT_TTL_S:
             body = {"spec": {"ttlSecondsAfterFinished": SHORT_TTL_S}}
-            server.merge_patch(JOBS, NAMESPACE, job["metadata"]["name"], body)
+            server.merge_patch(JOBS, job["metadata"]["namespace"], job["metadata"]["name"], body)
 
 
 def _left_jobs(world: World) -> list[str]:
-    jobs = world.net.server.list_all(JOBS, Scope(NAMESPACE), metadata_only=True).items
-    return [f"the finished {job['metadata']['name']}" for job in jobs]
+    jobs = world.net.server.list_all(JOBS, Scope(), metadata_only=True).items
+    return [f"the finished {called(job)}" for job in jobs]
 
 
 def _left_leases(world: World) -> list[str]:

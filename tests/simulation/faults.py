@@ -24,6 +24,7 @@ class Fault(StrEnum):
     WORKER_KILLED = "worker killed, its container restarted in the same pod"
     STOPPED = "process stopped for a while"
     PARTITIONED = "process cut off from the API server and returning"
+    DENIED = "workers denied everything in a neighbour's namespace for a while"
     TWINS = "second process under one pod's name while the first lives"
     POD_DELETED = "worker's pod deleted"
     POD_REPLACED = "worker's pod deleted and made again under its name"

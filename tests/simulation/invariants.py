@@ -17,9 +17,17 @@ from picshapes_crds.scheduling.fit import PLACES
 
 from .api_server import Change
 from .network import Network
+from .pods import NAMESPACE
 from .store import Bucket
 
 SURPLUS_S: Final = 5.0
+
+
+def called(job: Json) -> str:
+    """Return what people call a job: by its name, after its namespace where that isn't the parts' own."""
+    metadata: Json = job["metadata"]
+    own = metadata["namespace"] == NAMESPACE
+    return str(metadata["name"]) if own else f"{metadata['namespace']}/{metadata['name']}"
 
 
 @dataclass
@@ -68,7 +76,7 @@ class Checks:
         if change.kind != JOBS:
             return
         before, after = change.before, change.after
-        name = (after or before or {})["metadata"]["name"]
+        name = called(after or before or {})
         writer = self.net.writer.name if self.net.writer else "world"
         if before is None and after is not None:
             self.lives[after["metadata"]["uid"]] = Life(name)
@@ -126,7 +134,7 @@ class Checks:
                 self.violated(f"job {job_id} was closed as {self._closed[job_id]} and is now {end}")
 
     def _changed(self, before: Json, after: Json, writer: str) -> None:
-        name, old, new = after["metadata"]["name"], before["status"], after["status"]
+        name, old, new = called(after), before["status"], after["status"]
         was, now = Phase(old["phase"]), Phase(new["phase"])
         if was is not now or old["attempt"] != new["attempt"]:
             self.moves[was, now] += 1
@@ -166,15 +174,15 @@ class Checks:
         self.look_at_surplus()
 
     def _removed(self, before: Json, writer: str) -> None:
-        uid, status = before["metadata"]["uid"], before["status"]
-        self.net.trace.note(writer, f"deleted {before['metadata']['name']} in {status['phase']}")
+        uid, status, name = before["metadata"]["uid"], before["status"], called(before)
+        self.net.trace.note(writer, f"deleted {name} in {status['phase']}")
         self.lives[uid].removed_by = writer
         self._held.pop(uid, None)
         if writer != "world" and status["phase"] not in TERMINAL:
-            self.violated(f"{writer} deleted {before['metadata']['name']} in {status['phase']}")
+            self.violated(f"{writer} deleted {name} in {status['phase']}")
         if writer.startswith("api"):
             row = self.database.execute(
                 "SELECT closed_at_ms FROM jobs WHERE id = ?", (before["metadata"]["name"],)
             ).fetchone()
             if row is None or row[0] is None:
-                self.violated(f"{writer} deleted {before['metadata']['name']} before its end was recorded")
+                self.violated(f"{writer} deleted {name} before its end was recorded")

@@ -22,6 +22,8 @@ class Network:
         self.loop, self.server, self.faults, self.rng, self.trace = loop, server, faults, rng, trace
         self.writer: Process | None = None
         """Whose request the server carries out right now."""
+        self.denied: set[str] = set()
+        """Namespaces in which workers may do nothing now."""
         self.unanswered: set[str] = set()
         """Keys of pictures whose job's end was written without an answer, or refused when the job was gone: nobody
         can know whether the picture was accepted before, and it is left to a sweep."""

@@ -26,6 +26,7 @@ from picshapes_crds import patches
 from picshapes_crds.leadership import Leadership
 from picshapes_crds.phases import Phase
 from picshapes_operator import loop, roster, schedule
+from picshapes_worker.assignment import Assignment
 from picshapes_worker.finishing import FinishingStage
 from picshapes_worker.work import Work
 
@@ -116,6 +117,12 @@ def _side_by_side(patch: pytest.MonkeyPatch) -> None:
             running.add(asyncio.create_task(self._infer(claim)))
 
     patch.setattr(Work, "run", run)
+
+
+@_plant("what the list of one namespace lacks counts as lost in all", "has not ended")
+def _one_list_for_all(patch: pytest.MonkeyPatch) -> None:
+    observe = Assignment.observe
+    patch.setattr(Assignment, "observe", lambda self, observation, _: observe(self, observation))
 
 
 @_plant("pictures of lost attempts are kept", "of no job is still there", Fault.JOB_DELETED, Fault.JOB_REPLACED)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 NAMESPACE: Final = "simulated"
+NEIGHBOUR: Final = "neighbour"
+"""Another namespace, in which people have jobs only."""
 LOOK_S: Final = 0.5
 GRACE_S: Final = 20.0
 COLLECT_S: Final = 2.0
@@ -81,6 +83,7 @@ class Cluster:
         settings = Settings(
             pod_name=pod.name,
             namespace=NAMESPACE,
+            job_namespaces=(NEIGHBOUR,),
             storage_url="memory:///",
             engine="null",
             models=pod.shape.models,

@@ -4,6 +4,7 @@
 """
 
 import os
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from .campaign import Campaign, shown
 from .faults import Fault
 from .plants import PLANTS, Plant, all_lead
+from .pods import NEIGHBOUR
 
 SEEDS = int(os.environ.get("PICSHAPES_SIMULATION_SEEDS", "120"))
 SHARE = 12
@@ -52,6 +54,19 @@ def test_two_leaders_at_once_of_operators_and_of_mirrors_break_no_promise(
     for seed in range(SHARE):
         outcome = campaign.run(seed, hostile=frozenset({Fault.LAGGING, Fault.OPERATOR_KILLED, Fault.API_KILLED}))
         assert outcome.violation is None, "\n".join([outcome.violation or "", *shown(outcome)])
+
+
+@pytest.mark.parametrize(
+    "happens",
+    [
+        rf"{NEIGHBOUR}/.*: Claimed -> Completed",
+        rf"{NEIGHBOUR}/.*: .* -> Pending",
+        rf"deleted {NEIGHBOUR}/.* in Completed",
+    ],
+)
+def test_the_neighbours_jobs_have_all_that_befalls_jobs(campaign: Campaign, happens: str) -> None:
+    runs = (campaign.run(seed) for seed in range(TRIED))
+    assert any(re.match(happens, note.what) for outcome in runs for note in outcome.trace.noted)
 
 
 def test_seeds_run_differently(campaign: Campaign) -> None:

@@ -19,7 +19,7 @@ from .api_server import ApiServer
 from .faults import Fault, Faults
 from .loop import SimulatedLoop
 from .parts import Running, within
-from .pods import NAMESPACE
+from .pods import NAMESPACE, NEIGHBOUR
 
 USERS: Final = ("00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002")
 MODELS: Final = ("z-image-turbo", "flux-schnell")
@@ -115,7 +115,7 @@ class Workload:
     async def _use_kubectl(self, begins_s: float) -> None:
         rng = self._rng
         await asyncio.sleep(begins_s)
-        name = rng.choice(KUBECTL_NAMES)
+        namespace, name = rng.choice((NAMESPACE, NEIGHBOUR)), rng.choice(KUBECTL_NAMES)
         spec: Json = {
             "prompt": "by hand",
             "model": rng.choice((*MODELS, *MODELS, "no-such-model")),
@@ -128,16 +128,16 @@ class Workload:
         if rng.random() < 0.5:
             spec["ttlSecondsAfterFinished"] = rng.choice((0, 5, 20))
         try:
-            self._server.create(JOBS, NAMESPACE, kubectl_job(name, spec))
+            self._server.create(JOBS, namespace, kubectl_job(name, spec))
         except AlreadyExistsError:
             return
         if rng.random() < 0.3:
             await asyncio.sleep(rng.uniform(0, 20))
-            self._patch(name, {"spec": {"cancelRequested": True}})
+            self._patch(namespace, name, {"spec": {"cancelRequested": True}})
 
-    def _patch(self, name: str, body: Json) -> None:
+    def _patch(self, namespace: str, name: str, body: Json) -> None:
         with suppress(NotFoundError, InvalidError):  # it is gone, or another of its name can't be changed so
-            self._server.merge_patch(JOBS, NAMESPACE, name, body)
+            self._server.merge_patch(JOBS, namespace, name, body)
 
 
 def kubectl_job(name: str, spec: Any) -> Json:

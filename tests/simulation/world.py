@@ -24,7 +24,7 @@ from .loop import SimulatedLoop
 from .network import Network
 from .operator_part import OperatorPart
 from .parts import Machines, Running
-from .pods import NAMESPACE, Cluster, Shape
+from .pods import NAMESPACE, NEIGHBOUR, Cluster, Shape
 from .store import Bucket
 from .trace import Trace
 from .workload import MODELS, Workload
@@ -116,7 +116,7 @@ class World:
     async def _keep_operator(self, number: int) -> None:
         while True:
             process, client, clock, rng = self.machines.prepare(f"operator-{number}")
-            part = OperatorPart(client, (NAMESPACE,), self._catalogue, clock, rng)
+            part = OperatorPart(client, (NAMESPACE, NEIGHBOUR), self._catalogue, clock, rng)
             running = Running(process, client, clock, part, self.loop.time())
             self._operators[number] = running
             self.machines.run(running, part.live(self.net))
@@ -161,7 +161,7 @@ class World:
 
     def _sees(self, running: Running[OperatorPart]) -> bool:
         """Say whether it knows all jobs as they are: a watch that died before takes a minute to notice."""
-        jobs = self.net.server.list_all(JOBS, Scope(NAMESPACE)).items
+        jobs = self.net.server.list_all(JOBS, Scope()).items
         return not any(running.part.state.is_behind(job["metadata"]) for job in jobs)
 
     def calm(self) -> None:
@@ -169,6 +169,7 @@ class World:
         self.trace.note("world", "faults stop")
         self.net.faults.on = False
         self.net.spare()
+        self.net.denied.clear()
         for running in self.everyone():
             running.client.cut_off = False
             running.client.lag_s = 0.0
