@@ -90,7 +90,8 @@ class Reflector:
                 delay = backoff_s(self._failures, self._rng)
                 self._failures += 1
                 self.restarts += 1
-                log.warning("watch.retry", kind=self._kind.plural, error=str(error), delay_s=round(delay, 2))
+                about = {"kind": self._kind.plural, "namespace": self._scope.namespace}
+                log.warning("watch.retry", error=str(error), delay_s=round(delay, 2), **about)
                 await self._clock.sleep(delay)
 
     def silent_s(self) -> float | None:
