@@ -5,12 +5,14 @@ import secrets
 import uuid
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from prometheus_client import CollectorRegistry
 
 from picshapes_api.cluster.job_cache import JobCache
 from picshapes_api.cluster.mirror import Mirror
+from picshapes_api.cluster.neighbours import Neighbours
 from picshapes_api.cluster.outbox import Outbox
 from picshapes_api.cluster.pace import Pace
 from picshapes_api.cluster.placing import Placer
@@ -53,6 +55,8 @@ class Surroundings:
     retention: Retention = field(default_factory=Retention)
     leadership: Leadership | None = None
     """None: this is the only API process."""
+    neighbours: tuple[str, ...] = ()
+    """Further namespaces, whose jobs are shown and counted."""
 
 
 @dataclass(frozen=True)
@@ -79,13 +83,14 @@ def assemble(around: Surroundings) -> Api:
     """Put the parts together; nothing runs yet."""
     cluster, namespace, clock = around.cluster, around.namespace, around.clock
 
-    def follow(kind: Kind, selector: str = "") -> Reflector:
-        return Reflector(cluster, kind, Scope(namespace, selector), clock, random.Random(around.randomness.seed()))
+    def follow(kind: Kind, selector: str = "", where: str = namespace) -> Reflector:
+        return Reflector(cluster, kind, Scope(where, selector), clock, random.Random(around.randomness.seed()))
 
     def now_ms() -> int:
         return int(clock.now().timestamp() * 1000)
 
     jobs, cache = JobStore(around.database), JobCache(follow(JOBS))
+    neighbours = Neighbours({one: follow(JOBS, where=one) for one in around.neighbours})
     placer = Placer(cluster, namespace, jobs, cache, now_ms)
     registry = CollectorRegistry()
     figures = JobFigures(registry)
@@ -102,9 +107,10 @@ def assemble(around: Surroundings) -> Api:
         grants=GrantStore(around.database, now_ms),
         jobs=jobs,
         cache=cache,
+        neighbours=neighbours,
         placer=placer,
         workers=workers,
-        line=WaitingLine(cache, around.catalogue, clock),
+        line=WaitingLine(cache, neighbours, around.catalogue, clock),
         pictures=around.pictures,
         figures=figures,
         limiter=RateLimiter(around.redis_url, registry, clock.monotonic),
@@ -125,6 +131,7 @@ def assemble(around: Surroundings) -> Api:
         "outbox": outbox.run,
         "sweeper": sweeper.run,
     }
+    loops |= {f"jobs of {one}": partial(neighbours.follow, one) for one in around.neighbours}
     if around.leadership is not None:
         loops["leadership"] = around.leadership.run
     return Api(services, mirror, outbox, sweeper, loops)

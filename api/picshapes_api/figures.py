@@ -33,7 +33,7 @@ class StateCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield the gauges."""
         gauges = {
-            "picshapes_api_cached_jobs": ("Jobs in the cluster, as seen", len(self._cache.all())),
+            "picshapes_api_cached_jobs": ("Jobs of the own namespace, as seen", len(self._cache.all())),
             "picshapes_api_unfinished_jobs": ("Unfinished jobs of the API in the cluster", self._cache.unfinished),
             "picshapes_api_cache_trustworthy": ("1 while the watch of jobs is alive", self._cache.trustworthy),
             "picshapes_api_leader": ("1 while this process mirrors jobs", self._leads()),

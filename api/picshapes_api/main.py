@@ -90,6 +90,7 @@ async def run(settings: Settings, stop: asyncio.Event, serving: asyncio.Event) -
             exposure=settings.exposure,
             retention=settings.retention,
             leadership=leadership,
+            neighbours=settings.neighbours,
         )
         api = assemble(around)
         stack.push_async_callback(api.services.limiter.close)

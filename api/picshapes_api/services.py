@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry
 
-from picshapes_api.cluster.job_cache import JobCache
+from picshapes_api.cluster.job_cache import CachedJob, JobCache
+from picshapes_api.cluster.neighbours import Neighbours
 from picshapes_api.cluster.placing import Placer
 from picshapes_api.cluster.waiting_line import WaitingLine
 from picshapes_api.cluster.worker_index import WorkerIndex
@@ -58,6 +59,7 @@ class Services:
     grants: GrantStore
     jobs: JobStore
     cache: JobCache
+    neighbours: Neighbours
     placer: Placer
     workers: WorkerIndex
     line: WaitingLine
@@ -68,6 +70,10 @@ class Services:
     retention: Retention
     stopping: bool = False
     """No more requests should come: `/readyz` fails."""
+
+    def last_seen(self, job_id: str) -> CachedJob | None:
+        """Return a job of the own namespace by its public id, else one of a neighbour by its uid."""
+        return self.cache.get(job_id) or self.neighbours.get(job_id)
 
     def now_ms(self) -> int:
         """Return the wall-clock time as the database keeps it."""

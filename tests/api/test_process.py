@@ -15,6 +15,9 @@ import pytest
 
 from picshapes_cli.controlplane.ports import reserved_port
 from picshapes_cli.controlplane.server import ControlPlane
+from picshapes_crds.cluster import JOBS
+from picshapes_crds.cluster.kube import KubeCluster
+from picshapes_crds.names import API_VERSION, KIND
 
 from .conftest import eventually
 from .servers import Postgres, Redis
@@ -83,6 +86,19 @@ async def test_sigterm_ends_the_one_process_with_status_0(environment: dict[str,
             started.send_signal(signal.SIGTERM)
             async with asyncio.timeout(120):
                 assert await started.wait() == 0
+
+
+async def test_jobs_of_the_namespaces_in_the_settings_are_shown(
+    environment: dict[str, str], cluster: KubeCluster, admin_api: httpx.AsyncClient
+) -> None:
+    other = f"{environment['PICSHAPES_NAMESPACE']}-next"
+    (await admin_api.post("/api/v1/namespaces", json={"metadata": {"name": other}})).raise_for_status()
+    body = {"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": "mine"}, "spec": {"prompt": "a"}}
+    uid = (await cluster.create(JOBS, other, body))["metadata"]["uid"]
+    async with process(environment | {"PICSHAPES_JOB_NAMESPACES": f"{other},none-such"}) as started:
+        url = await listening(started)
+        async with httpx.AsyncClient(base_url=url, timeout=30) as client:
+            await eventually(lambda: client.get(f"/api/v1/jobs/{uid}"), lambda answer: answer.status_code == 200)
 
 
 async def test_a_process_that_waits_for_its_database_ends_on_a_signal(

@@ -1,4 +1,4 @@
-"""Every job in the cluster, kept current by one watch: what `GET /jobs/{id}` reads.
+"""Every job of the own namespace, kept current by one watch: what `GET /jobs/{id}` reads.
 
 Objects are kept as the API server sent them (less what nobody reads) and turned into an answer when first asked
 for. Whoever must act on changes (the mirror) takes them as a batch: the last state of each job, and whether
@@ -26,6 +26,7 @@ class CachedJob:
     __slots__ = ("_facts", "_settled", "body", "body_base", "resource")
 
     def __init__(self, resource: Json) -> None:
+        resource["metadata"].pop("managedFields", None)  # nobody reads it, and nothing else is as large
         self.resource = resource
         self._facts: JobFacts | None = None
         self._settled = False
@@ -94,7 +95,7 @@ class Changes:
 
 
 class JobCache:
-    """The jobs of the cluster by public id."""
+    """The jobs of the own namespace by public id."""
 
     def __init__(self, reflector: Reflector) -> None:
         self._reflector = reflector
@@ -113,11 +114,11 @@ class JobCache:
         """Keep the cache current, for ever."""
         async for observation in self._reflector.observations():
             if isinstance(observation, Listed):
-                self._replace([CachedJob(_slim(one)) for one in observation.objects])
+                self._replace([CachedJob(one) for one in observation.objects])
             elif isinstance(observation, Changed):
-                self._put(CachedJob(_slim(observation.object)))
+                self._put(CachedJob(observation.object))
             elif isinstance(observation, Deleted):
-                self._drop(CachedJob(_slim(observation.object)))
+                self._drop(CachedJob(observation.object))
 
     def get(self, job_id: str) -> CachedJob | None:
         """Return a job as last seen."""
@@ -192,9 +193,3 @@ class JobCache:
             self.unfinished_of[owner] += by
             if not self.unfinished_of[owner]:
                 del self.unfinished_of[owner]
-
-
-def _slim(resource: Json) -> Json:
-    """Drop what nobody reads and what is largest."""
-    resource["metadata"].pop("managedFields", None)
-    return resource

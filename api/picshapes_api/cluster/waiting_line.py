@@ -1,4 +1,4 @@
-"""All jobs that wait, from the watch cache, with what their owners have used: what a wait is explained by.
+"""All jobs that wait, from the watch caches, with what their owners have used: what a wait is explained by.
 
 An estimate: the operator has seen jobs that are deleted by now. Read when somebody asks, in slices between which
 other requests are served, and kept for a second, or for longer where reading takes long.
@@ -14,6 +14,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from picshapes_api.cluster.job_cache import CachedJob, JobCache
+from picshapes_api.cluster.neighbours import Neighbours
 from picshapes_crds.catalogue import Catalogue
 from picshapes_crds.clock import Clock
 from picshapes_crds.cluster import Json
@@ -111,10 +112,11 @@ class _Reading:
 
 
 class WaitingLine:
-    """Reads the line out of the cache, at most as often as it may."""
+    """Reads the line out of the caches, at most as often as it may."""
 
-    def __init__(self, cache: JobCache, catalogue: Catalogue, clock: Clock) -> None:
-        self._cache, self._catalogue, self._clock = cache, catalogue, clock
+    def __init__(self, cache: JobCache, neighbours: Neighbours, catalogue: Catalogue, clock: Clock) -> None:
+        self._cache, self._neighbours = cache, neighbours
+        self._catalogue, self._clock = catalogue, clock
         self._reading = asyncio.Lock()
         self._seen: Seen | None = None
         self._fresh_until = float("-inf")
@@ -130,10 +132,10 @@ class WaitingLine:
             return self._seen
 
     async def _read(self) -> tuple[Seen, float]:
-        """Read the cache, and say how much of the processor's time that took."""
+        """Read the caches, and say how much of the processor's time that took."""
         now, took_s = self._clock.now(), 0.0
         reading = _Reading(self._catalogue, now, Usage(now.timestamp()))
-        jobs = list(self._cache.all().values())
+        jobs = [*self._cache.all().values(), *self._neighbours.current()]
         live, ended = [job for job in jobs if not job.ended], [job for job in jobs if job.ended]
         parsed: dict[str, tuple[CachedJob, GenerationJob | None]] = {}
         for start in range(0, len(live), SLICE):

@@ -23,7 +23,7 @@ async def explain_job(request: Request, job_id: str) -> HTTPResponse:
     """Explain by what the operator said, and the watch caches of jobs and workers; never from the API server."""
     services = services_of(request)
     job = await find_job(services, job_id)
-    cached = services.cache.get(job.id)
+    cached = services.last_seen(job.id)
     wait = await _wait(services, job.id) if job.outcome.status == "pending" else None
     known = Known(cached.resource if cached else None, wait, services.clock.now())
     return json_answer(explanation_body(job, known))
@@ -31,7 +31,7 @@ async def explain_job(request: Request, job_id: str) -> HTTPResponse:
 
 async def _wait(services: Services, job_id: str) -> Wait | Refusal | datetime | None:
     seen = await services.line.seen()
-    cached = services.cache.get(job_id)
+    cached = services.last_seen(job_id)
     if cached is None:
         return None
     wait = seen.explain(cached.uid, services.workers.workers())

@@ -64,10 +64,10 @@ async def cancel(request: Request, account: Account, job_id: str) -> HTTPRespons
 @routes.get("/<job_id:str>")
 @for_everyone
 async def show(request: Request, job_id: str) -> HTTPResponse:
-    """Answer from the watch cache, else from the database; never from the API server."""
+    """Answer from the watch caches, else from the database; never from the API server."""
     services = services_of(request)
     base = base_url(request)
-    cached = services.cache.get(job_id)
+    cached = services.last_seen(job_id)
     if cached is None:
         return json_answer(body_of(services, await find_job(services, job_id), base))
     if cached.body is None or cached.body_base != base:
@@ -100,8 +100,8 @@ def body_of(services: Services, job: JobFacts, base: str) -> dict[str, Any]:
 
 
 async def find_job(services: Services, job_id: str) -> JobFacts:
-    """Return a job from the cache, unless the database may know better; `JobNotFoundError` when none has it."""
-    cached = services.cache.get(job_id)
+    """Return a job as last seen, unless the database may know better; `JobNotFoundError` when none has it."""
+    cached = services.last_seen(job_id)
     if cached is not None and not cached.doubtful:
         return cached.facts(services.catalogue)
     row = await services.jobs.find(job_id) if is_id(job_id) else None
