@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,14 @@ class Kubectl:
     binary: Path
     kubeconfig: Path
     cache: Path
+    namespace: str = ""
+    """Where it looks; empty: where the kubeconfig says."""
 
     def call(self, *args: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """Run one command, whatever comes of it."""
-        argv: list[str | Path] = [self.binary, "--kubeconfig", self.kubeconfig, "--cache-dir", self.cache, *args]
+        access: list[str | Path] = ["--kubeconfig", self.kubeconfig, "--cache-dir", self.cache]
+        place = ["--namespace", self.namespace] if self.namespace else []
+        argv = [self.binary, *access, *place, *args]
         return subprocess.run(argv, input=stdin, capture_output=True, text=True, timeout=LIMIT_S, check=False)
 
     def __call__(self, *args: str, stdin: str = "") -> str:
@@ -58,9 +62,13 @@ class Kubectl:
         self.wait_for(name, "condition=Finished", timeout_s)
         return self.read("gj", name)
 
+    def elsewhere(self, namespace: str) -> "Kubectl":
+        """Return kubectl as the same user in another namespace."""
+        return replace(self, namespace=namespace)
+
     def with_credentials(self, kubeconfig: Path) -> "Kubectl":
         """Return kubectl as another user."""
-        return Kubectl(self.binary, kubeconfig, self.cache)
+        return replace(self, kubeconfig=kubeconfig)
 
 
 def job_file(name: str, **spec: Any) -> str:

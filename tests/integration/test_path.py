@@ -18,12 +18,15 @@ from .stack import PICSHAPES, Launcher, Stack
 pytestmark = pytest.mark.timeout(600)
 """The stand-in weights are made on the first use."""
 
+TEAM = "team"
+
 
 @pytest.fixture(scope="module")
 def studio(tmp_path_factory: pytest.TempPathFactory, binaries: Binaries) -> Iterator[Stack]:
-    """Everything, with one worker that makes pictures."""
+    """Everything, with one worker that makes pictures, also for the jobs of a team's namespace."""
     assert binaries.kubectl is not None
-    with Launcher(tmp_path_factory.mktemp("studio"), binaries.kubectl).up() as started:
+    launcher = Launcher(tmp_path_factory.mktemp("studio"), binaries.kubectl)
+    with launcher.up("--job-namespace", TEAM) as started:
         yield started
 
 
@@ -98,6 +101,25 @@ def test_a_jpeg_asked_for_with_kubectl_is_one(studio: Stack) -> None:
         picture = api.get(job["result_url"])
     assert re.fullmatch(r"http://.*/results/[0-9a-f-]{36}\.jpe?g", job["result_url"])
     assert (picture.headers["Content-Type"], size(picture.content)) == ("image/jpeg", ("JPEG", (128, 128)))
+
+
+def test_a_job_in_a_teams_namespace_gets_a_picture_of_its_own_under_a_name_that_another_has(studio: Stack) -> None:
+    team = studio.kubectl.elsewhere(TEAM)
+    here, there = {"width": 128, "height": 128, "seed": 1}, {"width": 192, "height": 128, "seed": 2}
+    studio.kubectl.apply("same-name", **here)
+    team.apply("same-name", **there)
+    ours, theirs = studio.kubectl.finished("same-name"), team.finished("same-name")
+
+    for job, asked in ((ours, here), (theirs, there)):
+        uid, status = job["metadata"]["uid"], job["status"]
+        shown = studio.until_job(uid, "completed")
+        assert (shown["result_url"], shown["seed"]) == (status["resultURL"], asked["seed"])
+        with studio.api() as api:
+            picture = api.get(shown["result_url"]).content
+        assert size(picture) == ("PNG", (asked["width"], asked["height"]))
+        assert status["result"]["sha256"] == hashlib.sha256(picture).hexdigest()
+    listed = team("get", "generationjobs", "--no-headers").splitlines()
+    assert [line.split()[0] for line in listed] == ["same-name"]
 
 
 def test_a_running_pipeline_stops_when_the_job_is_cancelled(studio: Stack) -> None:

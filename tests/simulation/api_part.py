@@ -20,6 +20,7 @@ from .client import NetworkCluster
 from .clocks import SkewedClock
 from .database import SharedFile
 from .loop import Process
+from .pods import NEIGHBOUR
 
 
 class NoPictures(PictureStore):
@@ -59,6 +60,7 @@ class ApiPart:
                 secret_bytes=self._rng.randbytes,
             ),
             leadership=Leadership(self._cluster, seat, self._clock),
+            neighbours=(NEIGHBOUR,),
         )
         self.api = assemble(around)
         async with asyncio.TaskGroup() as tasks:

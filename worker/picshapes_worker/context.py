@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from picshapes_crds.catalogue import Catalogue
 from picshapes_crds.clock import Clock
 from picshapes_crds.cluster import JOBS, Cluster, Json
+from picshapes_crds.resource import GenerationJob
 from picshapes_worker.engine_host import EngineHost
 from picshapes_worker.job_name import JobName
 from picshapes_worker.memory_limits import MemoryLimits
@@ -45,6 +46,10 @@ class WorkerContext:
     def logged(self, job: JobName) -> str:
         """Return what logs call a job: its name, after its namespace where that isn't the worker's own."""
         return job.name if job.namespace == self.namespace else str(job)
+
+    def public_id(self, job: GenerationJob) -> str:
+        """Return the job's id in URLs and keys: elsewhere the API makes no jobs, and a name is nobody's id."""
+        return job.public_id if job.metadata.namespace == self.namespace else job.metadata.uid
 
     def result_url(self, public_id: str, key: str) -> str:
         """Return where users find a picture: at the API when its address is known, else in the store."""

@@ -48,7 +48,7 @@ class FinishingStage:
         """`until` is the monotonic time after which the claim can't be this process's any more."""
         self._claim, self._until, self._context = claim, until, context
         self._format = claim.job.spec.output_format or OutputFormat.PNG
-        self._key = object_key(claim.job.public_id, claim.fence.attempt, self._format)
+        self._key = object_key(context.public_id(claim.job), claim.fence.attempt, self._format)
         self._job = context.logged(claim.job_name)
         self.denied: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Done when the API server denies this process the right to write to the job: that may last."""
@@ -127,7 +127,7 @@ class FinishingStage:
             seed=rendered.request.seed,
             steps=rendered.request.steps,
             result=stored.result,
-            result_url=self._context.result_url(self._claim.job.public_id, self._key),
+            result_url=self._context.result_url(self._context.public_id(self._claim.job), self._key),
             timings=Timings(
                 load_s=round(rendered.load_s, 3),
                 inference_s=round(rendered.inference_s, 3),
