@@ -14,7 +14,7 @@ from typing import Final
 import structlog
 import uvloop
 from kubernetes.aio.config import ConfigException
-from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client import CollectorRegistry
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
@@ -85,9 +85,7 @@ async def operate(settings: Settings, catalogue: Catalogue, stop: asyncio.Event)
         try:
             async with asyncio.TaskGroup() as tasks:
                 parts = [
-                    tasks.create_task(
-                        _observe(settings, cluster, state, metrics.watch_restarts, stop), name="observe"
-                    ),
+                    tasks.create_task(_observe(settings, cluster, state, metrics, stop), name="observe"),
                     tasks.create_task(leadership.run(), name="leadership"),
                     tasks.create_task(loop.run(), name="loop"),
                     tasks.create_task(events.run(), name="events"),
@@ -113,7 +111,7 @@ async def _release(leadership: Leadership) -> None:
 
 
 async def _observe(
-    settings: Settings, cluster: Cluster, state: ClusterState, restarts: Gauge, stop: asyncio.Event
+    settings: Settings, cluster: Cluster, state: ClusterState, metrics: Metrics, stop: asyncio.Event
 ) -> None:
     namespace, clock, rng = settings.namespace, SystemClock(), random.Random()
     watching = Watching(cluster, clock, rng, lambda: _stop_on_signals(stop))
@@ -123,14 +121,15 @@ async def _observe(
         await feeds.prime()
     async with asyncio.TaskGroup() as tasks:
         reflector = lease_reflector(cluster, namespace, clock, rng)
-        restarts.set_function(lambda: reflector.restarts)
+        metrics.watch_restarts.set_function(lambda: reflector.restarts)
         tasks.create_task(follow_leases(reflector, state, clock), name="leases")
         tasks.create_task(feeds.resync(), name="resync")
         if settings.watch_nodes:
             tasks.create_task(nodes.follow_nodes(cluster, state, clock, rng), name="nodes")
         tasks.create_task(watching.follow(registry_for(state, pods=True), namespace), name="kopf")
         for one in settings.neighbours:
-            follow = watching.follow_neighbour(registry_for(state, pods=False), one, state, feeds)
+            registry, readable = registry_for(state, pods=False), metrics.readable.labels(one)
+            follow = watching.follow_neighbour(registry, one, state, feeds, readable)
             tasks.create_task(follow, name=f"kopf in {one}")
 
 

@@ -53,6 +53,13 @@ class Metrics:
             "picshapes_operator_watch_restarts", "Restarts of the lease watch", registry=registry
         )
 
+        self.readable = Gauge(
+            "picshapes_job_namespace_readable",
+            "1 while the jobs of a further namespace can be read",
+            ["job_namespace"],
+            registry=registry,
+        )
+
     def ended(self, job: GenerationJob) -> None:
         """Take in a job that has ended."""
         if job.status.timings:

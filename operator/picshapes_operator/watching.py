@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import kopf
 import structlog
+from prometheus_client import Gauge
 
 from picshapes_crds.clock import Clock
 from picshapes_crds.cluster import JOBS, Cluster, ClusterError, ForbiddenError, Scope
@@ -63,11 +64,13 @@ class Watching:
             await asyncio.gather(*parts, return_exceptions=True)
 
     async def follow_neighbour(
-        self, registry: kopf.OperatorRegistry, namespace: str, state: ClusterState, feeds: Feeds
+        self, registry: kopf.OperatorRegistry, namespace: str, state: ClusterState, feeds: Feeds, readable: Gauge
     ) -> None:
-        """Follow the jobs of a further namespace whenever it may be read, for ever."""
+        """Follow the jobs of a further namespace whenever it may be read, for ever; `readable` is 1 meanwhile."""
         while True:
+            readable.set(0)
             await self.readable(namespace)
+            readable.set(1)
             feeds.followed.add(namespace)
             try:
                 await self.follow(registry, namespace)

@@ -34,6 +34,7 @@ def test_every_alert_asks_for_figures_that_there_are_in_the_releases_namespace(c
         "PicShapesNoOperator",
         "PicShapesNoWorkers",
         "PicShapesJobsWait",
+        "PicShapesNamespaceUnreadable",
         "PicShapesWorkersLost",
         "PicShapesJobsFail",
         "PicShapesApiBlind",

@@ -111,6 +111,13 @@ async def site(
     yield made
 
 
+async def readable(client: httpx.AsyncClient, namespace: str) -> str:
+    """Return what the operator tells Prometheus of a neighbour."""
+    name = f'picshapes_job_namespace_readable{{job_namespace="{namespace}"}} '
+    text = (await client.get("/metrics")).text
+    return next(line.removeprefix(name) for line in text.splitlines() if line.startswith(name))
+
+
 async def knows(client: httpx.AsyncClient, count: int) -> None:
     """Wait until the operator knows of so many jobs; kopf tries for a minute to read a namespace again."""
     async with asyncio.timeout(WITHIN_S):
@@ -137,10 +144,12 @@ async def test_a_neighbour_is_looked_after_whenever_it_may_be_read(
         operator = await site.start(children, proxy, client)
         await site.becomes(await site.job(site.own, "same"), "Claimed")
         await knows(client, 1)
+        assert await readable(client, site.neighbour) == "0.0"
 
         await apply_all(site.cluster, site.rights)
         assert (await site.becomes(theirs, "Claimed"))["workerName"] == "w"
         await knows(client, 2)
+        assert await readable(client, site.neighbour) == "1.0"
 
         binding = site.rights[-1]["metadata"]["name"]
         made = await site.cluster.get(BINDINGS, site.neighbour, binding)
@@ -150,6 +159,7 @@ async def test_a_neighbour_is_looked_after_whenever_it_may_be_read(
         await site.job(site.own, "meanwhile")
         await knows(client, 2)
         assert (await client.get("/readyz")).status_code == 200
+        assert await readable(client, site.neighbour) == "0.0"
 
         await apply_all(site.cluster, site.rights)
         await knows(client, 3)
