@@ -57,8 +57,9 @@ class Values(Section):
     )
     job_namespaces: list[Namespace] = Field(
         default_factory=list,
+        max_length=100,
         description="Namespaces besides the release's whose GenerationJobs its workers run, too. They must exist, "
-        "and no other release may look after them.",
+        "and no other release may look after them; 100 at most.",
     )
     catalogue: Catalogue = Field(default_factory=Catalogue, description="Models and tiers.")
     admin: Admin = Field(default_factory=Admin, description="The first administrator.")

@@ -7,6 +7,8 @@ from pydantic import BeforeValidator, Field
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX: Final = "PICSHAPES_"
+MOST_NEIGHBOURS: Final = 100
+"""Each has a watch in every process, which keeps one of its connections to the API server."""
 
 
 def separated(value: object) -> object:
@@ -29,7 +31,9 @@ class ClusterSettings(BaseSettings):
     )
     namespace: Namespace = Field("picshapes", description="Namespace of the workers, and of the API's jobs.")
     job_namespaces: Annotated[tuple[Namespace, ...], NoDecode, BeforeValidator(separated)] = Field(
-        (), description="Further namespaces, separated by commas, whose jobs are looked after, too."
+        (),
+        max_length=MOST_NEIGHBOURS,
+        description="Further namespaces, separated by commas, whose jobs are looked after, too; 100 at most.",
     )
     catalogue: str = Field("demo", description="Models and tiers: `demo`, `real` or the path of a YAML file.")
 

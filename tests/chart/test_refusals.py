@@ -65,6 +65,7 @@ def test_values_that_dont_go_together_are_refused_with_what_to_do(
         ({"jobNamespaces": ["Team_A"]}, "at '/jobNamespaces/0': 'Team_A' does not match pattern"),
         ({"jobNamespaces": ["team-a,team-b"]}, "at '/jobNamespaces/0': 'team-a,team-b' does not match pattern"),
         ({"jobNamespaces": [f"a{'b' * 63}"]}, "/jobNamespaces/0"),
+        ({"jobNamespaces": [f"team-{n}" for n in range(101)]}, "maxItems: got 101, want 100"),
         ({"jobNamespaces": "team-a"}, "at '/jobNamespaces': got string, want array"),
     ],
 )

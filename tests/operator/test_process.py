@@ -119,6 +119,12 @@ async def test_wrong_settings_are_told_in_one_sentence_each(control_plane: Contr
                 "PICSHAPES_POOLS": '[{"name": "a", "vram_mib": 0}]'
             },
             'error parsing value for field "pools"': {"PICSHAPES_POOLS": "[{"},
+            "wrong settings: PICSHAPES_JOB_NAMESPACES.1: String should match pattern": {
+                "PICSHAPES_JOB_NAMESPACES": "team-a, Team_B"
+            },
+            "wrong settings: PICSHAPES_JOB_NAMESPACES: Tuple should have at most 100 items": {
+                "PICSHAPES_JOB_NAMESPACES": ",".join(f"team-{number}" for number in range(101))
+            },
         }
         for sentence, wrong in told.items():
             env = os.environ | {"PICSHAPES_KUBECONFIG": str(control_plane.admin_kubeconfig)} | wrong
