@@ -49,7 +49,7 @@ class Watching:
                 return
 
     async def follow(self, registry: kopf.OperatorRegistry, namespace: str) -> None:
-        """Run kopf on one namespace; raises what it ended with, or `KopfEndedError`."""
+        """Run kopf on one namespace; raises `KopfEndedError`, caused by what it ended with."""
         parts = await kopf.spawn_tasks(
             registry=registry, settings=kopf_settings(), namespaces=[namespace], standalone=True
         )
