@@ -1,54 +1,28 @@
-"""The life of a worker process: start, work, drain, end.
-
-SIGTERM and SIGINT drain: no new work, waiting claims go back, the running job ends within the grace, the Lease
-names no holder any more, exit code 0.
-"""
+"""The life of a worker: start, work, drain, end; on whatever machine."""
 
 import asyncio
-import random
-import secrets
-import signal
-from collections.abc import Awaitable, Coroutine
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
-from typing import Any, Final, TypeVar
+from dataclasses import dataclass
+from typing import Any, Final
 
 import structlog
-from prometheus_client import CollectorRegistry
 
 from picshapes_crds.catalogue import Catalogue
-from picshapes_crds.clock import SystemClock
-from picshapes_crds.cluster.kube import KubeCluster
 from picshapes_worker.assignment import Assignment
-from picshapes_worker.call_thread import CallThread
+from picshapes_worker.background import background
 from picshapes_worker.context import WorkerContext
-from picshapes_worker.device import Device, measure
-from picshapes_worker.engine_host import EngineHost, InlineHost, ThreadedHost
-from picshapes_worker.engines import make_diffusers, make_null
-from picshapes_worker.hub import Hub
-from picshapes_worker.lease_thread import LeaseThread
+from picshapes_worker.device import Device
+from picshapes_worker.engine_host import EngineHost
 from picshapes_worker.machine import LeaseHolder, Machine
 from picshapes_worker.memory_limits import MemoryLimits
 from picshapes_worker.metrics import Metrics
 from picshapes_worker.patience import Patience
 from picshapes_worker.preparing import Preparing
-from picshapes_worker.probes import ProbeServer
 from picshapes_worker.settings import Settings
-from picshapes_worker.startup import (
-    StartupError,
-    find_weights,
-    label_pod,
-    own_pod,
-    pod_labels,
-    serveable,
-    warm_up,
-)
+from picshapes_worker.startup import label_pod, own_pod, pod_labels, serveable, warm_up
 from picshapes_worker.store import PictureStore
 from picshapes_worker.store_trial import StoreTrial
-from picshapes_worker.vitals import LOOP_BEAT_S, Budgets, Vitals
-from picshapes_worker.watchdog import call_off_the_end, put_off_the_end, watch_engine
 from picshapes_worker.watching import Watching
-from picshapes_worker.weights import at_hand, weights_root
 from picshapes_worker.work import Work
 
 API_PATIENCE_S: Final = 300.0
@@ -57,81 +31,7 @@ ABANDON_S: Final = 10.0
 """How long a job that is stopped at the end of the grace may take to stop."""
 LEASE_END_S: Final = 5.0
 
-Answer = TypeVar("Answer")
-
 log = structlog.get_logger(__name__)
-
-
-async def run_worker(settings: Settings, catalogue: Catalogue, models: list[str], store: PictureStore) -> None:
-    """Run one worker until it is told to stop.
-
-    Raises `StartupError`, `EngineError`, `ClusterError` at start, `LeaseLostError` at any time, and
-    `ConfigException` when no API server is configured.
-    """
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    vitals = Vitals(SystemClock(), Budgets(load_s=settings.load_budget_s, step_s=settings.step_budget_s))
-    registry = CollectorRegistry()
-    async with AsyncExitStack() as stack:
-        address = settings.probe_host, settings.probe_port
-        try:
-            probes = stack.enter_context(ProbeServer(address, vitals, registry))
-        except OSError as error:
-            raise StartupError(f"can't listen at {address[0]}:{address[1]}: {error.strerror}") from error
-        log.info("worker.starting", pod=settings.pod_name, engine=settings.engine, probe_port=probes.port)
-        _background(stack, _beat(vitals))
-        stopping = _background(stack, stop.wait())
-        metrics = Metrics(registry)
-        machine = _machine(settings, catalogue, models, vitals)
-        worker = Worker(settings, catalogue, models, machine, metrics)
-        starting = _background(stack, worker.start(store, stack))
-        await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if starting.done():
-            await worker.serve(await starting, stopping)
-    log.info("worker.ended")
-
-
-def _machine(settings: Settings, catalogue: Catalogue, models: list[str], vitals: Vitals) -> Machine:
-    """Return this machine."""
-    clock, worker_id = SystemClock(), secrets.token_hex(16)
-
-    def connect() -> Awaitable[KubeCluster]:
-        return KubeCluster.connect(settings.kubeconfig)
-
-    async def open_engine(stack: AsyncExitStack, preparing: Preparing) -> tuple[EngineHost, Device]:
-        device = measure(settings.device)
-        log.info("device.measured", device=device.name, kind=device.kind, memory_mib=device.memory_mib)
-        if settings.precision == "fp8":
-            device = replace(device, name=f"{device.name}, fp8")  # the same seed gives another picture then
-        if settings.vram_mib:
-            device = replace(device, memory_mib=settings.vram_mib)
-        null = settings.engine == "null"
-        if null and not settings.null_step_s:
-            return InlineHost(make_null(0)), device
-        thread = CallThread("engine")
-        stack.callback(thread.close)
-        _background(stack, watch_engine(vitals, clock, thread.ident, thread.give_up))
-        if null:
-            return ThreadedHost(make_null(settings.null_step_s), thread, vitals), device
-        fitting = serveable(models, catalogue, device.memory_mib, named=bool(settings.models))
-        find_weights(fitting, catalogue)
-        root, float8 = weights_root(settings.weights_dir), settings.precision == "fp8"
-        # In the engine's thread, which nobody waits for when the process is told to end.
-        here = await thread.call(lambda: at_hand(fitting, catalogue.models, root, Hub(), preparing.arrived))
-        engine = await thread.call(lambda: make_diffusers(here, device, compiles=settings.compile, float8=float8))
-        return ThreadedHost(engine, thread, vitals), device
-
-    return Machine(
-        clock=clock,
-        rng=random.Random(),
-        worker_id=worker_id,
-        vitals=vitals,
-        connect=connect,
-        open_engine=open_engine,
-        hold_lease=lambda pod: LeaseThread(connect, pod, worker_id, clock, vitals),
-    )
 
 
 @dataclass(frozen=True)
@@ -171,8 +71,8 @@ class Worker:
         lease.start()
         stack.push_async_callback(lease.stop, LEASE_END_S)
         trial = StoreTrial(store, settings.pod_name, machine.clock, machine.rng)
-        loading = _background(stack, self._load(stack, preparing))
-        both = asyncio.gather(loading, _background(stack, trial.run(preparing)))
+        loading = background(stack, self._load(stack, preparing))
+        both = asyncio.gather(loading, background(stack, trial.run(preparing)))
         first: set[asyncio.Future[Any]] = {both, lease.ended}
         await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
         if lease.ended.done():
@@ -249,29 +149,6 @@ class Worker:
         watching = Watching(assignment, work, context, settings.pod_name, settings.neighbours)
         self._machine.vitals.watch_silent_s = watching.silent_s
         self._metrics.watch_restarts.set_function(watching.restarts)
-        following = _background(stack, watching.run())
+        following = background(stack, watching.run())
         await watching.listed.wait()
         return work, following
-
-
-async def _beat(vitals: Vitals) -> None:
-    """Show that the event loop runs, for ever."""
-    try:
-        while True:
-            vitals.loop_beat()
-            put_off_the_end()
-            await asyncio.sleep(LOOP_BEAT_S)
-    finally:
-        call_off_the_end()
-
-
-def _background(stack: AsyncExitStack, work: Coroutine[Any, Any, Answer]) -> asyncio.Task[Answer]:
-    """Run beside the rest until the stack unwinds."""
-    task = asyncio.create_task(work)
-
-    async def end() -> None:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-    stack.push_async_callback(end)
-    return task

@@ -1,4 +1,4 @@
-"""Entry point: `python -m picshapes_worker`. Reads the settings, then hands over to `lifecycle`."""
+"""Entry point: `python -m picshapes_worker`. Reads the settings, then hands over to `process`."""
 
 import asyncio
 import sys
@@ -13,7 +13,7 @@ from picshapes_crds.catalogue import Catalogue, InvalidCatalogueError
 from picshapes_crds.cluster import ClusterError
 from picshapes_worker.engine import EngineError
 from picshapes_worker.lease import LeaseLostError
-from picshapes_worker.lifecycle import run_worker
+from picshapes_worker.process import run_worker
 from picshapes_worker.settings import InvalidSettingsError, Settings
 from picshapes_worker.startup import StartupError, chosen_models
 from picshapes_worker.store import InvalidStorageUrlError, PictureStore
