@@ -30,7 +30,9 @@ def environment_of(part: parts.Part) -> dict[str, str]:
 
 
 def test_a_worker_gets_its_pod_its_store_and_the_settings_that_pass_through() -> None:
-    worker = parts.worker(site(engine=Engine.NULL), "worker-0", Path("/d/worker-0.kubeconfig"), 9001)
+    worker = parts.worker(
+        site(engine=Engine.NULL, job_namespaces=("a", "b")), "worker-0", Path("/d/worker-0.kubeconfig"), 9001
+    )
 
     assert worker.ready_url == "http://127.0.0.1:9001/readyz"
     assert worker.spec.log_path == Path("/d/logs/worker-0.log")
@@ -40,6 +42,7 @@ def test_a_worker_gets_its_pod_its_store_and_the_settings_that_pass_through() ->
         "PYTHONUNBUFFERED": "1",
         "OMP_WAIT_POLICY": "passive",
         "PICSHAPES_NAMESPACE": "picshapes",
+        "PICSHAPES_JOB_NAMESPACES": "a,b",
         "PICSHAPES_CATALOGUE": "demo",
         "PICSHAPES_LOG_FORMAT": "text",
         "PICSHAPES_LOG_LEVEL": "DEBUG",
