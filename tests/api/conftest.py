@@ -3,11 +3,10 @@
 import asyncio
 import itertools
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -134,15 +133,3 @@ async def api(surroundings: Surroundings, tmp_path: Path) -> AsyncIterator[Runni
 async def http(api: RunningApi) -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(base_url=api.url, timeout=30) as client:
         yield client
-
-
-async def eventually(read: Callable[[], Any], holds: Callable[[Any], bool], within_s: float = 90) -> Any:
-    """Read until it holds, as a polling client does, and return what was read; fail with the last reading."""
-    last: Any = None
-    deadline = asyncio.get_running_loop().time() + within_s
-    while asyncio.get_running_loop().time() < deadline:
-        last = await read()
-        if holds(last):
-            return last
-        await asyncio.sleep(0.05)
-    raise AssertionError(f"did not come to hold within {within_s} s; last: {last!r}")

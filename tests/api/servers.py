@@ -12,7 +12,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -74,9 +74,10 @@ class Postgres:
             self.process = _child(command, stdout=log, stderr=log, **_server_user())
         deadline = time.monotonic() + START_S
         while not self._is_ready(self.process.pid):
-            assert self.process.poll() is None, (self.folder / "log").read_text()
             assert time.monotonic() < deadline, (self.folder / "log").read_text()
-            time.sleep(0.05)
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(timeout=0.05)
+                raise AssertionError((self.folder / "log").read_text())
 
     def stop(self) -> None:
         """Stop at once, without a goodbye to anyone who is connected."""

@@ -7,6 +7,7 @@ import httpx
 import pytest
 from openapi_core import OpenAPI
 from openapi_core.testing import MockRequest, MockResponse
+from tests.eventually import eventually
 
 from picshapes_api.web.description import description
 from picshapes_crds.catalogue import Catalogue
@@ -14,7 +15,7 @@ from picshapes_crds.cluster import JOBS, LEASES, PODS, Json
 from picshapes_crds.names import COMPONENT_LABEL, COMPONENT_WORKER
 from picshapes_crds.workers import lease_body, read_pod, worker_labels
 
-from .conftest import RunningApi, eventually
+from .conftest import RunningApi
 from .test_spine import claim, complete, placed, poll, ready, submit
 
 __all__ = ["ready"]

@@ -4,12 +4,13 @@ import asyncio
 
 import httpx
 import pytest
+from tests.eventually import eventually
 
 from picshapes_api.core.accounts import Role
 from picshapes_crds.cluster import JOBS
 from picshapes_crds.phases import Reason
 
-from .conftest import RunningApi, eventually
+from .conftest import RunningApi
 from .test_spine import complete, credits_of, fail, placed, poll, ready, submit
 
 __all__ = ["ready"]

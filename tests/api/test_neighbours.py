@@ -9,6 +9,7 @@ from typing import Any, cast
 import httpx
 import pytest
 import pytest_asyncio
+from tests.eventually import eventually
 
 from picshapes_api.assembly import Surroundings
 from picshapes_api.cluster.job_cache import SILENT_S, CachedJob, JobCache
@@ -32,7 +33,7 @@ from picshapes_crds.cluster.kube import KubeCluster
 from picshapes_crds.install import apply_all
 from picshapes_crds.roles import access
 
-from .conftest import RunningApi, eventually, serving
+from .conftest import RunningApi, serving
 from .test_explain import until
 from .test_spine import complete, placed, poll, submit
 

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
+from tests.eventually import eventually
 
 from picshapes_api.assembly import Surroundings
 from picshapes_api.cluster.placing import Bounds
@@ -25,7 +26,7 @@ from picshapes_crds.leadership import Leadership, Seat
 from picshapes_crds.phases import Reason
 
 from . import servers
-from .conftest import eventually, serving
+from .conftest import serving
 from .test_spine import credits_of, fail, placed, poll, submit
 
 

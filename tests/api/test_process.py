@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+from tests.eventually import eventually
 
 from picshapes_cli.controlplane.ports import reserved_port
 from picshapes_cli.controlplane.server import ControlPlane
@@ -19,7 +20,6 @@ from picshapes_crds.cluster import JOBS
 from picshapes_crds.cluster.kube import KubeCluster
 from picshapes_crds.names import API_VERSION, KIND
 
-from .conftest import eventually
 from .servers import Postgres, Redis
 
 KEY = "uk_" + "a" * 43

@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 import pytest_asyncio
+from tests.eventually import eventually
 
 from picshapes_api.assembly import Surroundings
 from picshapes_api.core.accounts import Role
@@ -18,7 +19,7 @@ from picshapes_crds.clock import SystemClock
 from picshapes_crds.cluster import JOBS
 from picshapes_crds.phases import Reason
 
-from .conftest import RunningApi, eventually, serving
+from .conftest import RunningApi, serving
 from .test_grants import ONE, grant
 from .test_spine import complete, fail, placed, poll, submit
 

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx
 import pytest
 import pytest_asyncio
+from tests.eventually import eventually
 
 from picshapes_api.assembly import Surroundings
 from picshapes_api.core.retention import Retention
@@ -20,7 +21,7 @@ from picshapes_cli.objectstore.server import ObjectStore
 from picshapes_worker.store import InvalidStorageUrlError as WorkersInvalidStorageUrlError
 from picshapes_worker.store import PictureStore as WorkersStore
 
-from .conftest import RunningApi, eventually, serving
+from .conftest import RunningApi, serving
 from .test_retention import EXPIRED, ShiftedClock, settled
 from .test_spine import complete_with, poll, submit
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import httpx
 import pytest
+from tests.eventually import eventually
 
 from picshapes_api.core.accounts import Role
 from picshapes_crds import patches
@@ -12,7 +13,7 @@ from picshapes_crds.cluster import JOBS, Json, NotFoundError
 from picshapes_crds.phases import Reason
 from picshapes_crds.resource import GenerationJob, Resolved, Result, Timings
 
-from .conftest import Caller, RunningApi, eventually
+from .conftest import Caller, RunningApi
 
 
 async def placed(api: RunningApi, name: str) -> Json:

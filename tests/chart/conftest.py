@@ -1,10 +1,17 @@
 """The chart as helm renders it, for each file of values in `values/` and for none."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from picshapes_cli.controlplane.binaries import Binaries
+from picshapes_cli.controlplane.server import ControlPlane
+
 from .helm_program import ensure_helm
+from .powers import Powers, granted
 from .promtool_program import ensure_promtool
 from .rendering import Chart
 
@@ -26,3 +33,18 @@ def chart(tmp_path_factory: pytest.TempPathFactory) -> Chart:
     """The chart of the checkout."""
     root = Path(__file__).parents[2]
     return Chart(ensure_helm(), root / "charts" / "picshapes", tmp_path_factory.mktemp("helm"))
+
+
+Grant = Callable[[dict[str, Any]], AbstractContextManager[Powers]]
+
+
+@pytest.fixture(scope="module")
+def grant(
+    chart: Chart,
+    control_plane: ControlPlane,
+    definition: None,  # noqa: ARG001 - jobs must be known
+    binaries: Binaries,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Grant:
+    """Gives the parts what the chart gives them with these values, for as long as a block lasts."""
+    return lambda values: granted(chart, control_plane, binaries, tmp_path_factory.mktemp("power"), values)

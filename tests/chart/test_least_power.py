@@ -5,26 +5,16 @@ from collections.abc import Iterator
 import pytest
 from tests.integration.kubectl import Kubectl, job_file
 
-from picshapes_cli.controlplane.binaries import Binaries
-from picshapes_cli.controlplane.server import ControlPlane
-
-from .powers import Powers, granted, lease, merge
-from .rendering import Chart
+from .conftest import Grant
+from .powers import Powers, lease, merge
 
 COST = "controller.kubernetes.io/pod-deletion-cost"
 
 
 @pytest.fixture(scope="module")
-def powers(
-    chart: Chart,
-    control_plane: ControlPlane,
-    definition: None,  # noqa: ARG001 - jobs must be known
-    binaries: Binaries,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Powers]:
+def powers(grant: Grant) -> Iterator[Powers]:
     """What the chart gives its parts where it scales its pool, and a job of each of two workers."""
-    folder, values = tmp_path_factory.mktemp("power"), {"worker.autoscaling.type": "keda"}
-    with granted(chart, control_plane, binaries, folder, values) as powers:
+    with grant({"worker.autoscaling.type": "keda"}) as powers:
         powers.hold_jobs(powers.namespace)
         yield powers
 

@@ -7,11 +7,8 @@ from collections.abc import Iterator
 import pytest
 from tests.integration.kubectl import Kubectl, job_file
 
-from picshapes_cli.controlplane.binaries import Binaries
-from picshapes_cli.controlplane.server import ControlPlane
-
-from .powers import Powers, granted, lease
-from .rendering import Chart
+from .conftest import Grant
+from .powers import Powers, lease
 
 TEAM = f"team-{uuid.uuid4().hex[:12]}"
 STRANGER = f"stranger-{uuid.uuid4().hex[:12]}"
@@ -21,16 +18,9 @@ EVERYBODYS = ("authentication.k8s.io", "authorization.k8s.io", "certificates.k8s
 
 
 @pytest.fixture(scope="module")
-def powers(
-    chart: Chart,
-    control_plane: ControlPlane,
-    definition: None,  # noqa: ARG001 - jobs must be known
-    binaries: Binaries,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Powers]:
+def powers(grant: Grant) -> Iterator[Powers]:
     """What the chart gives its parts with one namespace on its list, and one that isn't; jobs in both."""
-    values = {"jobNamespaces": [TEAM], "worker.autoscaling.type": "keda"}
-    with granted(chart, control_plane, binaries, tmp_path_factory.mktemp("power"), values) as powers:
+    with grant({"jobNamespaces": [TEAM], "worker.autoscaling.type": "keda"}) as powers:
         powers.admin("create", "namespace", STRANGER)
         for namespace in (TEAM, STRANGER):
             powers.hold_jobs(namespace)

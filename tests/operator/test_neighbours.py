@@ -12,6 +12,7 @@ import httpx
 import pytest
 import pytest_asyncio
 from tests.chaos.proxy import TcpProxy
+from tests.eventually import eventually
 
 from picshapes_cli.controlplane.server import ControlPlane
 from picshapes_cli.processes import Child, Children, ChildSpec
@@ -120,12 +121,12 @@ async def readable(client: httpx.AsyncClient, namespace: str) -> str:
 
 async def knows(client: httpx.AsyncClient, count: int) -> None:
     """Wait until the operator knows of so many jobs; kopf tries for a minute to read a namespace again."""
-    async with asyncio.timeout(WITHIN_S):
-        while True:
-            lines = (await client.get("/metrics")).text.splitlines()
-            if count == sum(float(line.split()[1]) for line in lines if line.startswith("picshapes_jobs{")):
-                return
-            await asyncio.sleep(0.2)
+
+    async def known() -> float:
+        lines = (await client.get("/metrics")).text.splitlines()
+        return sum(float(line.split()[1]) for line in lines if line.startswith("picshapes_jobs{"))
+
+    await eventually(known, lambda found: found == count, WITHIN_S)
 
 
 async def test_a_neighbour_is_looked_after_whenever_it_may_be_read(

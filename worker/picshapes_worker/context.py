@@ -51,8 +51,8 @@ class WorkerContext:
         """Return the job's id in URLs and keys: elsewhere the API makes no jobs, and a name is nobody's id."""
         return job.public_id if job.metadata.namespace == self.namespace else job.metadata.uid
 
-    def result_url(self, public_id: str, key: str) -> str:
+    def result_url(self, job: GenerationJob, key: str) -> str:
         """Return where users find a picture: at the API when its address is known, else in the store."""
         if self.public_url is None:
             return self.store.url_of(key)
-        return f"{self.public_url.rstrip('/')}/results/{public_id}.{key.rpartition('.')[2]}"
+        return f"{self.public_url.rstrip('/')}/results/{self.public_id(job)}.{key.rpartition('.')[2]}"

@@ -127,7 +127,7 @@ class FinishingStage:
             seed=rendered.request.seed,
             steps=rendered.request.steps,
             result=stored.result,
-            result_url=self._context.result_url(self._context.public_id(self._claim.job), self._key),
+            result_url=self._context.result_url(self._claim.job, self._key),
             timings=Timings(
                 load_s=round(rendered.load_s, 3),
                 inference_s=round(rendered.inference_s, 3),
