@@ -18,42 +18,31 @@ LONG_S = 1.0
 """Far longer than a thread takes to begin."""
 
 
-class Noted:
-    """An engine and a picture that note, in one list, what begins."""
+class Telling(GreyPixel):
+    """A picture that tells when its encoding has begun."""
 
     def __init__(self) -> None:
-        self.begun: list[str] = []
-        self.encoding = threading.Event()
+        self.begun = threading.Event()
 
     def encode(self, output_format: OutputFormat, metadata: dict[str, str]) -> bytes:
-        self.begun.append("encoding")
-        self.encoding.set()
-        return GreyPixel().encode(output_format, metadata)
+        self.begun.set()
+        return super().encode(output_format, metadata)
 
 
-class NotedEngine(NullEngine):
-    def __init__(self, noted: Noted) -> None:
-        super().__init__()
-        self._noted = noted
-
-    def generate(self, request: Request, on_step: OnStep) -> GreyPixel:
-        self._noted.begun.append("generation")
-        return super().generate(request, on_step)
-
-
-async def test_a_picture_is_encoded_only_once_the_next_generation_has_begun(clock: HandClock) -> None:
-    noted, thread = Noted(), CallThread("engine")
-    host = ThreadedHost(NotedEngine(noted), thread, Vitals(clock, Budgets(1800, 300)))
-    busy = asyncio.create_task(thread.call(lambda: noted.encoding.wait(LONG_S)))
+async def test_a_picture_is_not_encoded_while_the_next_generation_waits_for_its_thread(clock: HandClock) -> None:
+    picture, thread = Telling(), CallThread("engine")
+    host = ThreadedHost(NullEngine(), thread, Vitals(clock, Budgets(1800, 300)))
+    begun_meanwhile = asyncio.create_task(thread.call(lambda: picture.begun.wait(LONG_S)))
     await asyncio.sleep(0)
     generating = asyncio.create_task(host.generate(ASKED, lambda _: None))
     await asyncio.sleep(0)
     async with asyncio.timeout(WITHIN_S):
-        await host.encode(noted, OutputFormat.PNG, {})
-        await asyncio.gather(busy, generating)
+        await host.encode(picture, OutputFormat.PNG, {})
+        await generating
     thread.close()
 
-    assert noted.begun == ["generation", "encoding"]
+    assert not await begun_meanwhile
+    assert picture.begun.is_set()
 
 
 class FailingEngine(NullEngine):
@@ -63,13 +52,14 @@ class FailingEngine(NullEngine):
 
 
 async def test_a_picture_is_encoded_when_nothing_else_is_to_be_done(clock: HandClock) -> None:
-    noted, thread = Noted(), CallThread("engine")
+    before, after, thread = Telling(), Telling(), CallThread("engine")
     host = ThreadedHost(FailingEngine(), thread, Vitals(clock, Budgets(1800, 300)))
     async with asyncio.timeout(WITHIN_S):
-        await host.encode(noted, OutputFormat.PNG, {})
+        await host.encode(before, OutputFormat.PNG, {})
         with pytest.raises(DeviceOutOfMemoryError):
             await host.generate(ASKED, lambda _: None)
-        await host.encode(noted, OutputFormat.PNG, {})
+        await host.encode(after, OutputFormat.PNG, {})
     thread.close()
 
-    assert noted.begun == ["encoding", "encoding"]
+    assert before.begun.is_set()
+    assert after.begun.is_set()

@@ -108,8 +108,8 @@ class ThreadedHost:
     async def encode(self, picture: Picture, output_format: OutputFormat, metadata: dict[str, str]) -> bytes:
         """Encode a picture in another thread, so that the engine may go on.
 
-        Begun once the engine is at work: Pillow holds the interpreter while it encodes, and the engine's thread
-        could not take up the next generation.
+        Begun once the engine's thread has taken up the next generation: Pillow holds the interpreter while it
+        encodes, and would keep that thread from it.
         """
         await self._at_work.wait()
         return await asyncio.to_thread(picture.encode, output_format, metadata)
