@@ -47,6 +47,9 @@ MEMORY_LIMITS_ANNOTATION: Final = f"{GROUP}/memory-limits-mib"
 """On a worker's Lease: comma-separated `model=MiB`, for models of which a job ran out of memory. Only jobs that
 need no more than this fit the worker from then on."""
 
+JOB_NAMESPACES_ANNOTATION: Final = f"{GROUP}/job-namespaces"
+"""On a worker's Lease: comma-separated namespaces, beside its own, whose jobs its process watches."""
+
 LOADING_ANNOTATION: Final = f"{GROUP}/loading"
 """On a worker's Lease until it is Ready: what it still does, for people to read."""
 

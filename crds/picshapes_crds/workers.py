@@ -3,9 +3,10 @@
 The worker writes both (`worker_labels`, `lease_body`), the operator and the API read them. Pure.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -90,6 +91,8 @@ class WorkerLease:
     """Models that lie in device memory now."""
     limits_mib: Mapping[str, int] = field(default_factory=dict)
     """Of models of which a job ran out of memory here: the largest need, in MiB, that may still fit."""
+    namespaces: frozenset[str] = frozenset()
+    """Whose jobs the process watches."""
 
 
 def read_lease(lease: Json) -> WorkerLease:
@@ -104,6 +107,7 @@ def read_lease(lease: Json) -> WorkerLease:
         renewed=spec.get("renewTime") or "",
         loaded=frozenset(model for model in loaded.split(",") if model),
         limits_mib=_limits(annotations.get(names.MEMORY_LIMITS_ANNOTATION, "")),
+        namespaces=_watched(metadata["namespace"], annotations.get(names.JOB_NAMESPACES_ANNOTATION, "")),
     )
 
 
@@ -113,14 +117,25 @@ def _limits(text: str) -> dict[str, int]:
     return {model: int(limit) for model, _, limit in pairs if limit.isdecimal()}
 
 
+@lru_cache(maxsize=64)  # the same for most workers, and read at each renewal
+def _watched(own: str, further: str) -> frozenset[str]:
+    return frozenset([own, *(namespace for namespace in further.split(",") if namespace)])
+
+
 def lease_body(
     pod: WorkerPod,
     worker_id: str,
     loaded: frozenset[str],
     now: datetime,
     limits_mib: Mapping[str, int] = NO_LIMITS,
+    neighbours: Iterable[str] = (),
 ) -> Json:
-    """Return a worker's Lease as it is created; owned by the pod, so that it goes with it."""
+    """Return a worker's Lease as it is created; owned by the pod, so that it goes with it.
+
+    `neighbours` are the further namespaces whose jobs the process watches: renewals leave them as they are.
+    """
+    annotations = _annotations(loaded, limits_mib)
+    annotations[names.JOB_NAMESPACES_ANNOTATION] = ",".join(neighbours)
     return {
         "apiVersion": "coordination.k8s.io/v1",
         "kind": "Lease",
@@ -129,8 +144,8 @@ def lease_body(
             "namespace": pod.namespace,
             "labels": {names.COMPONENT_LABEL: names.COMPONENT_WORKER},
             "ownerReferences": [{"apiVersion": "v1", "kind": "Pod", "name": pod.name, "uid": pod.uid}],
-        }
-        | _annotations(loaded, limits_mib),
+            "annotations": annotations,
+        },
         "spec": {
             "holderIdentity": worker_id,
             "leaseDurationSeconds": int(LEASE_STALE_S),
@@ -145,7 +160,7 @@ def lease_renewal(
 ) -> Json:
     """Return the merge patch that renews a worker's Lease."""
     return {
-        "metadata": _annotations(loaded, limits_mib),
+        "metadata": {"annotations": _annotations(loaded, limits_mib)},
         "spec": {"holderIdentity": worker_id, "renewTime": micro_time(now)},
     }
 
@@ -160,11 +175,6 @@ def with_loading(body: Json, said: str) -> Json:
     return body | {"metadata": metadata | {"annotations": annotations}}
 
 
-def _annotations(models: frozenset[str], limits_mib: Mapping[str, int]) -> Json:
+def _annotations(models: frozenset[str], limits_mib: Mapping[str, int]) -> dict[str, str]:
     limits = ",".join(f"{model}={limit}" for model, limit in sorted(limits_mib.items()))
-    return {
-        "annotations": {
-            names.LOADED_MODELS_ANNOTATION: ",".join(sorted(models)),
-            names.MEMORY_LIMITS_ANNOTATION: limits,
-        }
-    }
+    return {names.LOADED_MODELS_ANNOTATION: ",".join(sorted(models)), names.MEMORY_LIMITS_ANNOTATION: limits}

@@ -9,8 +9,8 @@ from prometheus_client.registry import Collector
 from picshapes_crds.clock import Clock
 from picshapes_crds.phases import Phase
 from picshapes_crds.scheduling.demand import Worker
+from picshapes_operator.grouping import BEYOND_MIB
 from picshapes_operator.pools import Backlog, Pool, wanted_workers
-from picshapes_operator.queues import BEYOND_MIB
 from picshapes_operator.state import ClusterState
 
 
@@ -33,11 +33,15 @@ class StateCollector(Collector):
         )
         now_s = self._clock.now().timestamp()
         queues = self._state.waiting.queues
-        for demand in queues.demands():
+        depths, oldest_s = Counter[tuple[str, str]](), dict[tuple[str, str], float]()
+        for demand in queues.demands():  # those of namespaces that not all workers watch are counted to the others
             beyond = demand.min_vram_mib == BEYOND_MIB
-            values = [demand.model, "none" if beyond else str(demand.min_vram_mib)]
-            depth.add_metric(values, queues.depth(demand))
-            oldest.add_metric(values, max(0.0, now_s - queues.oldest_s(demand)))
+            values = (demand.model, "none" if beyond else str(demand.min_vram_mib))
+            depths[values] += queues.depth(demand)
+            oldest_s[values] = min(oldest_s.get(values, now_s), queues.oldest_s(demand))
+        for values, count in depths.items():
+            depth.add_metric(values, count)
+            oldest.add_metric(values, now_s - oldest_s[values])
         yield depth
         yield oldest
         workers = GaugeMetricFamily("picshapes_workers", "Workers known, by state", labels=["state"])
@@ -71,7 +75,7 @@ def _backlog(state: ClusterState) -> list[Backlog]:
     queues = state.waiting.queues
     waiting = [Backlog(one, queues.depth(one), queues.work_s(one)) for one in queues.demands()]
     held = [
-        Backlog(state.waiting.demand(resolved), 1, state.accounting.run_s(job, resolved))
+        Backlog(state.waiting.demand(job, resolved), 1, state.accounting.run_s(job, resolved))
         for job in state.held.all()
         if (resolved := job.status.resolved)
     ]

@@ -115,8 +115,8 @@ class Fleet:
         self._leases[seen.name] = _Seen(seen, old.changed_at if old and same else monotonic)
         if (
             old is not None
-            and (old.lease.worker_id, old.lease.loaded, old.lease.limits_mib)
-            == (seen.worker_id, seen.loaded, seen.limits_mib)
+            and (old.lease.worker_id, old.lease.loaded, old.lease.limits_mib, old.lease.namespaces)
+            == (seen.worker_id, seen.loaded, seen.limits_mib, seen.namespaces)
             and monotonic - old.changed_at < LEASE_STALE_S
         ):
             return False

@@ -38,14 +38,15 @@ class HeldJobs:
             if len(jobs) > 1:
                 yield from jobs.values()
 
-    def waiting_claims(self, demand: Callable[[Resolved], Demand]) -> list[WaitingClaim]:
+    def waiting_claims(self, demand: Callable[[GenerationJob, Resolved], Demand]) -> list[WaitingClaim]:
         """Return the claims that wait behind others on their workers, the oldest first."""
         held = []
         for job in self._crowded():
             resolved, claimed_at = job.status.resolved, job.status.claimed_at
             if resolved and claimed_at:
                 begun, worker_id = job.status.phase is Phase.PROCESSING, job.status.worker_id or ""
-                held.append(HeldJob(job.metadata.uid, demand(resolved), worker_id, begun, claimed_at.timestamp()))
+                needs, claimed_s = demand(job, resolved), claimed_at.timestamp()
+                held.append(HeldJob(job.metadata.uid, needs, worker_id, begun, claimed_s))
         return behind_others(held)
 
     def holders(self, but: AbstractSet[str]) -> Iterator[tuple[str, str, list[GenerationJob]]]:

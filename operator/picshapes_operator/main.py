@@ -63,9 +63,7 @@ async def operate(settings: Settings, catalogue: Catalogue, stop: asyncio.Event)
                 events.tell(job)
 
         state = ClusterState(catalogue, clock, moved)
-        for pool in settings.pools:
-            if pool.vram_mib:
-                state.waiting.queues.split_at(pool.vram_mib)
+        state.waiting.queues.split_at(*(pool.vram_mib for pool in settings.pools if pool.vram_mib))
         metrics.registry.register(StateCollector(state, clock, settings.pools, settings.pool_drain_s))
         writer = Writer(cluster, state, clock, metrics, random.Random())
         loop = Loop(state, writer, leadership, clock, metrics)

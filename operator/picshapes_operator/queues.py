@@ -1,25 +1,22 @@
-"""The waiting jobs, sorted: by model and memory class, then by level of priority, then by owner, then by age.
+"""The waiting jobs, sorted: by the workers that they fit, then by level of priority, then by owner, then by age.
 
-Jobs of one class fit the same workers, whatever their exact needs: many sizes of pictures make few queues. Adding,
-removing and raising a job take O(log n); the heads are read without touching the rest.
+Many sizes of pictures make few queues (`grouping.py`). Adding, removing and raising a job take O(log n); the heads
+are read without touching the rest.
 """
 
-from bisect import insort
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cache, partial
 from itertools import islice
-from typing import Final, overload
+from typing import overload
 
 from sortedcontainers import SortedDict, SortedList
 
-from picshapes_crds.scheduling.demand import Demand, memory_class
+from picshapes_crds.scheduling.demand import Demand
 from picshapes_crds.scheduling.turns import Ticket
+from picshapes_operator.grouping import Grouping
 from picshapes_operator.snapshot import Head, JobId, Line, Queue
-
-BEYOND_MIB: Final = 2**40
-"""The class of jobs that need more memory than any worker seen so far has."""
 
 _Jobs = SortedList[tuple[float, JobId]]
 
@@ -52,7 +49,7 @@ class Queues:
         self._places: defaultdict[str, set[tuple[Demand, int]]] = defaultdict(set)
         self._levels: SortedDict[int, int] = SortedDict()
         """How many jobs wait at each level."""
-        self._sizes_mib: list[int] = []
+        self._grouping = Grouping()
 
     def __len__(self) -> int:
         return len(self._tickets)
@@ -66,27 +63,27 @@ class Queues:
         return self._tickets.get(job)
 
     def queue_of(self, demand: Demand) -> Demand:
-        """Return the queue in which jobs of this demand wait: the demand, with the class's memory for its own."""
-        size = memory_class(demand.min_vram_mib, self._sizes_mib)
-        return replace(demand, min_vram_mib=BEYOND_MIB if size is None else size)
+        """Return the queue in which jobs of this demand wait."""
+        return self._grouping.queue_of(demand)
 
-    def split_at(self, vram_mib: int) -> None:
-        """Take in that a worker with so much memory exists: jobs that need no more get a queue of their own."""
-        if vram_mib in self._sizes_mib:
+    def split_at(self, *sizes_mib: int) -> None:
+        """Take in that workers of these sizes exist: jobs that need no more get queues of their own."""
+        self._regroup(self._grouping.with_sizes(sizes_mib))
+
+    def watched_by_all(self, namespaces: frozenset[str] | None) -> None:
+        """Take in whose jobs all workers watch: those of others get queues of their own. None for everyone's."""
+        self._regroup(replace(self._grouping, watched=namespaces))
+
+    def _regroup(self, grouping: Grouping) -> None:
+        if grouping == self._grouping:
             return
-        old_class = memory_class(vram_mib, self._sizes_mib) or BEYOND_MIB
-        moved = [
-            (job, ticket)
-            for demand, queue in list(self._queues.items())
-            if demand.min_vram_mib == old_class
-            for level in queue.levels.values()
-            for jobs in level.jobs.values()
-            for _, job in jobs
-            if (ticket := self._tickets[job]).demand.min_vram_mib <= vram_mib
-        ]
+        was = self._grouping
+        # There may be very many jobs, of few demands.
+        moves = cache(lambda demand: grouping.queue_of(demand) != was.queue_of(demand))
+        moved = [(job, ticket) for job, ticket in self._tickets.items() if moves(ticket.demand)]
         for job, _ in moved:
             self.discard(job)
-        insort(self._sizes_mib, vram_mib)
+        self._grouping = grouping
         for job, ticket in moved:
             self.add(job, ticket)
 

@@ -14,7 +14,7 @@ from sortedcontainers import SortedList
 from picshapes_crds.scheduling.demand import Worker
 from picshapes_crds.scheduling.fit import PLACES
 
-_KindKey = tuple[frozenset[tuple[str, str]], str, int, frozenset[tuple[str, int]], frozenset[str]]
+_KindKey = tuple[frozenset[tuple[str, str]], str, int, frozenset[tuple[str, int]], frozenset[str], frozenset[str]]
 
 
 class Kind:
@@ -51,6 +51,8 @@ class Roster:
         self._held: Counter[str] = Counter()
         """Places taken, by process."""
         self._kinds: dict[_KindKey, Kind] = {}
+        self._watched: Counter[frozenset[str]] = Counter()
+        """How many workers watch just these namespaces."""
         self.offers = 0
         """Counts the changes of what workers offer; what they hold is left out."""
         self.overfull: set[str] = set()
@@ -62,6 +64,7 @@ class Roster:
         self._remove(name)
         if worker is not None:
             self._names[worker.worker_id] = name
+            self._watched[worker.namespaces] += 1
             self._insert(replace(worker, held=self._held[worker.worker_id]))
 
     def hold(self, worker_id: str, places: int) -> None:
@@ -81,6 +84,10 @@ class Roster:
         """Return all workers."""
         return list(self._workers.values())
 
+    def watched_by_all(self) -> frozenset[str] | None:
+        """Return the namespaces that every worker watches; None while there are no workers."""
+        return frozenset.intersection(*self._watched) if self._watched else None
+
     def worker(self, name: str) -> Worker:
         """Return a worker by its name."""
         return self._workers[name]
@@ -93,6 +100,9 @@ class Roster:
         old = self._workers.pop(name, None)
         if old is not None:
             self._take_out(old)
+            self._watched[old.namespaces] -= 1
+            if not self._watched[old.namespaces]:
+                del self._watched[old.namespaces]
             if self._names.get(old.worker_id) == name:
                 del self._names[old.worker_id]
 
@@ -116,4 +126,5 @@ class Roster:
 
 def _key(worker: Worker) -> _KindKey:
     limits = frozenset(worker.limits_mib.items())
-    return frozenset(worker.weights.items()), worker.profile, worker.vram_mib, limits, worker.loaded
+    weights = frozenset(worker.weights.items())
+    return weights, worker.profile, worker.vram_mib, limits, worker.loaded, worker.namespaces

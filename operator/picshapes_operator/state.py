@@ -164,11 +164,13 @@ class ClusterState:
 
     def look(self, *, everything: bool) -> None:
         """Bring what is known of the workers up to date; `everything` from time to time, since leases run out."""
+        sizes_mib: set[int] = set()
         for name, worker in self.fleet.seen(self._clock.monotonic(), everything=everything):
             self.roster.put(name, worker)
             if worker is not None:
-                for size_mib in worker.sizes_mib:
-                    self.waiting.queues.split_at(size_mib)
+                sizes_mib.update(worker.sizes_mib)
+        self.waiting.queues.split_at(*sizes_mib)
+        self.waiting.queues.watched_by_all(self.roster.watched_by_all())
 
     def workers(self) -> list[Worker]:
         """Return all workers, with the places that are taken of each, claims on their way included."""

@@ -54,7 +54,7 @@ class WaitingJobs:
         self._resolved[uid] = resolved
         created_s = job.waits_since.timestamp()
         ticket = Ticket(
-            demand=self.demand(resolved),
+            demand=self.demand(job, resolved),
             level=job.spec.priority or 0,
             owner=owner_of(job),
             created_s=created_s,
@@ -94,9 +94,9 @@ class WaitingJobs:
         """Return what a queued job is to be claimed with."""
         return self._resolved[uid]
 
-    def demand(self, resolved: Resolved) -> Demand:
-        """Return what a resolved request needs of a worker."""
-        return demand_of(resolved, self._catalogue)
+    def demand(self, job: GenerationJob, resolved: Resolved) -> Demand:
+        """Return what a job needs of a worker."""
+        return demand_of(resolved, self._catalogue, job.metadata.namespace)
 
     def ranked(self, owner: str) -> None:
         """Take in what an owner has used by now."""

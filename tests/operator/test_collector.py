@@ -30,6 +30,21 @@ def test_queues_are_told_by_memory_class_and_pools_by_what_they_have_to_do() -> 
     assert registry.get_sample_value("picshapes_pool_wanted_workers", {"pool": "small"}) == 1
 
 
+def test_jobs_of_a_namespace_that_not_all_workers_watch_are_counted_to_the_others() -> None:
+    clock = FixedClock()
+    state = ClusterState(Catalogue.load("demo"), clock)
+    registry = CollectorRegistry()
+    registry.register(StateCollector(state, clock, [], 60))
+    state.waiting.queues.watched_by_all(frozenset({"n"}))
+    other = job("b", 1)
+    other["metadata"]["namespace"] = "team"
+    for one in (job("a", 1), other):
+        state.observe_job(one)
+    assert len(state.waiting.queues.demands()) == 2
+    labels = {"model": "flux-schnell", "memory_class_mib": "none"}
+    assert registry.get_sample_value("picshapes_queue_depth", labels) == 2
+
+
 def test_jobs_beyond_every_worker_are_told_as_such() -> None:
     clock = FixedClock()
     state = ClusterState(Catalogue.load("demo"), clock)

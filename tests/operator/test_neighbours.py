@@ -60,7 +60,9 @@ class Site:
         await self.cluster.create(PODS, self.own, {"metadata": metadata, "spec": spec})
         status = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
         pod = await self.cluster.merge_patch(PODS, self.own, "w", {"status": status}, "status")
-        lease = lease_body(read_pod(pod), "process-w", frozenset(), SystemClock().now())
+        lease = lease_body(
+            read_pod(pod), "process-w", frozenset(), SystemClock().now(), neighbours=[self.neighbour]
+        )
         await self.cluster.create(LEASES, self.own, lease)
 
     async def start(self, children: Children, proxy: TcpProxy, client: httpx.AsyncClient) -> Child:

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from picshapes_crds.scheduling.demand import Demand, memory_class
 from picshapes_crds.scheduling.turns import Ticket, in_turn
-from picshapes_operator.queues import BEYOND_MIB, Queues
+from picshapes_operator.grouping import BEYOND_MIB
+from picshapes_operator.queues import Queues
 from picshapes_operator.schedule import in_line
 
 NEEDS_MIB = [1, 2, 3, 5, 8]
@@ -35,11 +36,23 @@ class Split:
     vram_mib: int
 
 
+@dataclass(frozen=True)
+class Watched:
+    by_all: frozenset[str] | None
+
+
 jobs = st.sampled_from([f"j{n}" for n in range(12)])
 owners = st.sampled_from("abc")
 tickets = st.builds(
     Ticket,
-    demand=st.builds(Demand, st.just("m"), st.just("r"), st.just("real"), st.sampled_from(NEEDS_MIB)),
+    demand=st.builds(
+        Demand,
+        st.just("m"),
+        st.just("r"),
+        st.just("real"),
+        st.sampled_from(NEEDS_MIB),
+        st.sampled_from(["a", "b"]),
+    ),
     level=st.integers(-1, 1),
     owner=owners,
     created_s=st.integers(0, 5).map(float),
@@ -51,14 +64,16 @@ steps = st.one_of(
     st.builds(Discard, job=jobs),
     st.builds(Rank, owner=owners, rank=st.integers(0, 3).map(float)),
     st.builds(Split, st.sampled_from([2, 4, 8])),
+    st.builds(Watched, st.none() | st.frozensets(st.sampled_from(["a", "b"]))),
 )
 
 
 @given(st.lists(steps, max_size=60), st.integers(1, 12))
 def test_jobs_are_claimed_in_the_order_that_the_plain_rules_give(
-    script: list[Add | Discard | Rank | Split], count: int
+    script: list[Add | Discard | Rank | Split | Watched], count: int
 ) -> None:
     queues, model, ranks, sizes = Queues(), dict[str, Ticket](), dict[str, float](), set[int]()
+    watched: frozenset[str] | None = None
     for step in script:
         match step:
             case Add(job, ticket):
@@ -73,17 +88,21 @@ def test_jobs_are_claimed_in_the_order_that_the_plain_rules_give(
             case Split(vram_mib):
                 sizes.add(vram_mib)
                 queues.split_at(vram_mib)
-    expected: dict[int, dict[str, Ticket]] = {}
+            case Watched(by_all):
+                watched = by_all
+                queues.watched_by_all(by_all)
+    expected: dict[Demand, dict[str, Ticket]] = {}
     for job, ticket in model.items():
         size = memory_class(ticket.demand.min_vram_mib, sorted(sizes)) or BEYOND_MIB
-        expected.setdefault(size, {})[job] = ticket
-    seen = {demand.min_vram_mib: in_line(queues.queue(demand, count, 0.5), count) for demand in queues.demands()}
+        namespace = "" if watched is None or ticket.demand.namespace in watched else ticket.demand.namespace
+        expected.setdefault(Demand("m", "r", "real", size, namespace), {})[job] = ticket
+    seen = {demand: in_line(queues.queue(demand, count, 0.5), count) for demand in queues.demands()}
     assert seen == {
-        size: in_turn(found.items(), lambda one: one.level, lambda owner: ranks.get(owner, 0.0), 0.5)[:count]
-        for size, found in expected.items()
+        queue: in_turn(found.items(), lambda one: one.level, lambda owner: ranks.get(owner, 0.0), 0.5)[:count]
+        for queue, found in expected.items()
     }
-    assert {demand.min_vram_mib: queues.depth(demand) for demand in queues.demands()} == {
-        size: len(found) for size, found in expected.items()
+    assert {demand: queues.depth(demand) for demand in queues.demands()} == {
+        queue: len(found) for queue, found in expected.items()
     }
     assert len(queues) == len(model)
     assert queues.top_level() == max((one.level for one in model.values()), default=None)

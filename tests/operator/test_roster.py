@@ -46,6 +46,7 @@ offers = st.builds(
     held=st.just(0),
     accepting=st.booleans(),
     limits_mib=st.dictionaries(st.sampled_from(MODELS), st.sampled_from([7, 11, 15])),
+    namespaces=st.sampled_from([frozenset({"own"}), frozenset({"own", "team"}), frozenset({"own", "team"})]),
 )
 puts = st.builds(
     lambda name, worker: Put(name, worker and replace(worker, name=name, worker_id=f"{name}-id")),
@@ -73,7 +74,7 @@ def played(script: list[Put | Hold]) -> tuple[Roster, dict[str, Worker]]:
 
 
 def offered(worker: Worker) -> tuple[object, ...]:
-    return worker.weights, worker.vram_mib, worker.limits_mib
+    return worker.weights, worker.vram_mib, worker.limits_mib, worker.namespaces
 
 
 @given(steps)
@@ -90,12 +91,19 @@ def test_the_buckets_hold_exactly_the_free_places(script: list[Put | Hold]) -> N
     expected = {(one.name, one.held) for one in model.values() if one.accepting and one.held < PLACES}
     assert free == expected
     assert sum(kind.places for kind in roster.free_kinds()) == sum(PLACES - held for _, held in expected)
+    everywhere = {one for one in ("own", "team") if all(one in worker.namespaces for worker in model.values())}
+    assert roster.watched_by_all() == (everywhere if model else None)
 
 
 tickets = st.builds(
     Ticket,
     demand=st.builds(
-        Demand, st.sampled_from(MODELS), st.just("r1"), st.just("real"), st.sampled_from([4, 8, 12, 16, 20, 30])
+        Demand,
+        st.sampled_from(MODELS),
+        st.just("r1"),
+        st.just("real"),
+        st.sampled_from([4, 8, 12, 16, 20, 30]),
+        st.sampled_from(["own", "team"]),
     ),
     level=st.integers(0, 1),
     owner=st.sampled_from("abc"),
@@ -117,6 +125,7 @@ def test_a_decision_on_an_extract_is_the_decision_on_everything(
     for worker in model.values():
         for size in worker.sizes_mib:
             jobs.queues.split_at(size)
+    jobs.queues.watched_by_all(roster.watched_by_all())
     for owner, rank in ranks.items():
         jobs.queues.rank(owner, rank)
     for number, ticket in enumerate(waiting):

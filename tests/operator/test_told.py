@@ -1,6 +1,7 @@
 """What waiting jobs are told, with the workers as they are."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -29,7 +30,8 @@ def told(state: ClusterState, workers: list[Worker], after_s: float) -> dict[str
 
 
 def busy(vram_mib: int) -> Worker:
-    return Worker("w", "i", vram_mib, "demo", {"flux-schnell": REVISION}, frozenset(), 2, accepting=True)
+    worker = Worker("w", "i", vram_mib, "demo", {"flux-schnell": REVISION}, frozenset(), 2, accepting=True)
+    return replace(worker, namespaces=frozenset({"n"}))
 
 
 def test_a_job_that_waits_its_turn_is_told_its_place_and_when_that_was() -> None:

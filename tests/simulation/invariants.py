@@ -17,7 +17,7 @@ from picshapes_crds.scheduling.fit import PLACES
 
 from .api_server import Change
 from .network import Network
-from .pods import NAMESPACE
+from .pods import NAMESPACE, Shape
 from .store import Bucket
 
 SURPLUS_S: Final = 5.0
@@ -51,6 +51,8 @@ class Checks:
     bucket: Bucket
     worker_ids: dict[str, str] = field(default_factory=dict)
     """The `workerID` of each worker process, by the process's name."""
+    watched: dict[str, frozenset[str]] = field(default_factory=dict)
+    """The namespaces whose jobs a worker process watches, by its `workerID`."""
     lives: dict[str, Life] = field(default_factory=dict)
     """By uid."""
     moves: Counter[tuple[Phase, Phase]] = field(default_factory=Counter)
@@ -63,6 +65,11 @@ class Checks:
     _held: dict[str, str] = field(default_factory=dict)
     _surplus_since: dict[str, float] = field(default_factory=dict)
     _closed: dict[str, tuple[object, ...]] = field(default_factory=dict)
+
+    def worker_started(self, name: str, worker_id: str, shape: Shape) -> None:
+        """Take in that a worker process was started."""
+        self.worker_ids[name] = worker_id
+        self.watched[worker_id] = frozenset((NAMESPACE, *shape.neighbours))
 
     def violated(self, what: str) -> None:
         """Note that an invariant does not hold."""
@@ -145,6 +152,10 @@ class Checks:
             claimed = was is Phase.PENDING and now is Phase.CLAIMED
             if not claimed or new["attempt"] != old["attempt"] + 1:
                 self.violated(f"{name}'s attempt went from {old['attempt']} to {new['attempt']}, {was} to {now}")
+            # Who took a worker's Lease without being one watches nothing, and isn't known here.
+            watched = self.watched.get(new["workerID"])
+            if watched is not None and after["metadata"]["namespace"] not in watched:
+                self.violated(f"{name} was given to a worker that does not watch its namespace")
         elif now in HELD and (new.get("workerID") != old.get("workerID")):
             self.violated(f"{name} changed hands without a claim")
         if writer in self.worker_ids:

@@ -22,7 +22,7 @@ from picshapes_api.storage.accepting import Accepted, NewJob
 from picshapes_api.storage.closing import Closing
 from picshapes_api.storage.job_rows import JobRow
 from picshapes_api.storage.jobs import JobStore
-from picshapes_crds import patches
+from picshapes_crds import patches, workers
 from picshapes_crds.leadership import Leadership
 from picshapes_crds.phases import Phase
 from picshapes_operator import loop, roster, schedule
@@ -32,6 +32,7 @@ from picshapes_worker.work import Work
 
 from .faults import Fault
 from .kinds import JobRules
+from .pods import NAMESPACE, NEIGHBOUR
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,11 @@ def _side_by_side(patch: pytest.MonkeyPatch) -> None:
 def _one_list_for_all(patch: pytest.MonkeyPatch) -> None:
     observe = Assignment.observe
     patch.setattr(Assignment, "observe", lambda self, observation, _: observe(self, observation))
+
+
+@_plant("all workers are taken to watch all namespaces", "does not watch its namespace")
+def _all_aware(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(workers, "_watched", lambda *_: frozenset({NAMESPACE, NEIGHBOUR}))
 
 
 @_plant("pictures of lost attempts are kept", "of no job is still there", Fault.JOB_DELETED, Fault.JOB_REPLACED)

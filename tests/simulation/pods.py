@@ -32,6 +32,8 @@ class Shape:
 
     vram_mib: int
     models: tuple[str, ...]
+    neighbours: tuple[str, ...] = (NEIGHBOUR,)
+    """The further namespaces whose jobs it watches."""
 
 
 @dataclass
@@ -58,8 +60,8 @@ class Cluster:
         self._server = machines.net.server
         self._made = 0
         self.pods: dict[str, Pod] = {}
-        self.started: Callable[[str, str], None] = lambda _, __: None
-        """Told the name and the `workerID` of each new worker process."""
+        self.started: Callable[[str, str, Shape], None] = lambda *_: None
+        """Told the name, the `workerID` and what it offers of each new worker process."""
         self.violated: Callable[[str], None] = lambda _: None
 
     def create(self, shape: Shape, name: str | None = None) -> None:
@@ -83,7 +85,7 @@ class Cluster:
         settings = Settings(
             pod_name=pod.name,
             namespace=NAMESPACE,
-            job_namespaces=(NEIGHBOUR,),
+            job_namespaces=pod.shape.neighbours,
             storage_url="memory:///",
             engine="null",
             models=pod.shape.models,
@@ -93,7 +95,7 @@ class Cluster:
         )
         part = WorkerPart(settings, client, clock, rng)
         running = Running(process, client, clock, part, machines.loop.time())
-        self.started(process.name, part.worker_id)
+        self.started(process.name, part.worker_id, pod.shape)
         pod.containers.append(running)
         store = SimulatedStore(machines.net, process, self._bucket)
         machines.run(running, part.live(machines.net, self._catalogue, store, self.violated))

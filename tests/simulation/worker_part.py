@@ -8,10 +8,9 @@ from contextlib import AsyncExitStack
 from prometheus_client import CollectorRegistry
 
 from picshapes_crds.catalogue import Catalogue
-from picshapes_crds.workers import WorkerPod
 from picshapes_worker.device import Device
 from picshapes_worker.engine_host import EngineHost
-from picshapes_worker.lease import LeaseKeeper
+from picshapes_worker.lease import Holder, LeaseKeeper
 from picshapes_worker.lifecycle import Worker
 from picshapes_worker.machine import Machine
 from picshapes_worker.metrics import Metrics
@@ -41,7 +40,7 @@ class WorkerPart:
         self, net: Network, catalogue: Catalogue, store: SimulatedStore, violated: Callable[[str], None]
     ) -> None:
         """Run until told to stop or until something ends it."""
-        vitals, models = self.vitals, list(self._settings.models)
+        vitals, models, further = self.vitals, list(self._settings.models), self._settings.neighbours
 
         async def open_engine(_: AsyncExitStack, __: Preparing) -> tuple[EngineHost, Device]:
             host = SimulatedHost(vitals, net.faults, self._rng, violated)
@@ -57,7 +56,7 @@ class WorkerPart:
             vitals=vitals,
             connect=connect,
             open_engine=open_engine,
-            hold_lease=lambda pod: LeaseTask(self._cluster, pod, self.worker_id, machine),
+            hold_lease=lambda pod: LeaseTask(self._cluster, Holder(pod, self.worker_id, further), machine),
         )
         async with AsyncExitStack() as stack:
             stopping = asyncio.create_task(self.stop.wait())
@@ -71,8 +70,8 @@ class WorkerPart:
 class LeaseTask:
     """Holds the Lease in a task of the worker's own loop: in simulated time nothing delays it."""
 
-    def __init__(self, cluster: NetworkCluster, pod: WorkerPod, worker_id: str, machine: Machine) -> None:
-        self._keeper = LeaseKeeper(cluster, pod, worker_id, machine.clock, machine.rng)
+    def __init__(self, cluster: NetworkCluster, holder: Holder, machine: Machine) -> None:
+        self._keeper = LeaseKeeper(cluster, holder, machine.clock, machine.rng)
         self._vitals = machine.vitals
         self.renewals = 0
         loop = asyncio.get_running_loop()

@@ -71,7 +71,7 @@ class World:
         self._file.committed.append(self.checks.look_at_database)
         self.machines = Machines(self.net, chance("machines"), self.checks.violated)
         self.cluster = Cluster(self.machines, catalogue, self.bucket, chance("pods"))
-        self.cluster.started = self.checks.worker_ids.__setitem__
+        self.cluster.started = self.checks.worker_started
         self.cluster.violated = self.checks.violated
         self.workload = Workload(loop, server, self._serving, faults, chance("workload"))
         if plan.hostile:
@@ -106,7 +106,8 @@ class World:
         self.cluster.create(Shape(8000, MODELS))
         for _ in range(rng.randint(1, 3)):
             models = MODELS if rng.random() < 0.6 else (rng.choice(MODELS),)
-            self.cluster.create(Shape(rng.choice(SIZES_MIB), models))
+            neighbours = (NEIGHBOUR,) if rng.random() < 0.7 else ()  # the others are from before there was one
+            self.cluster.create(Shape(rng.choice(SIZES_MIB), models, neighbours))
         operators, apis = (2, 2) if self.hostile else (rng.choice((1, 2, 2)), rng.choice((1, 2, 2)))
         keepers: list[Callable[[], Any]] = [self.cluster.kubelet, self.cluster.collect_garbage, self._watch_over]
         keepers += [partial(self._keep_operator, number) for number in range(operators)]

@@ -9,14 +9,14 @@ import pytest
 from tests.worker.memory import WITHIN_S, Fault, HandClock, MemoryCluster
 
 from picshapes_crds.cluster import Json, UnavailableError
-from picshapes_crds.workers import WorkerPod
-from picshapes_worker.lease import LeaseKeeper, LeaseLostError
+from picshapes_crds.workers import WorkerPod, read_lease
+from picshapes_worker.lease import Holder, LeaseKeeper, LeaseLostError
 
 POD = WorkerPod("n", "w", "uid-w", 1, ready=True, terminating=False, ended=False)
 
 
 def keeper(memory: MemoryCluster, clock: HandClock, worker_id: str = "process-1") -> LeaseKeeper:
-    return LeaseKeeper(memory, POD, worker_id, clock, random.Random(0), renewal_s=0.01)
+    return LeaseKeeper(memory, Holder(POD, worker_id), clock, random.Random(0), renewal_s=0.01)
 
 
 def lease(memory: MemoryCluster) -> Json:
@@ -37,7 +37,7 @@ async def held(one: LeaseKeeper, may_renew: Callable[[], bool] = lambda: True) -
 async def test_the_lease_names_the_process_and_is_owned_by_its_pod(
     memory: MemoryCluster, clock: HandClock
 ) -> None:
-    one = LeaseKeeper(memory, POD, "process-1", clock, random.Random(0))
+    one = LeaseKeeper(memory, Holder(POD, "process-1"), clock, random.Random(0))
     one.models_loaded(frozenset({"z-image-turbo", "flux-schnell"}))
     async with held(one) as renewals:
         await memory.until(lambda: bool(renewals))
@@ -55,7 +55,20 @@ async def test_the_lease_names_the_process_and_is_owned_by_its_pod(
         assert annotations == {
             "picshapes.io/loaded-models": "flux-schnell,z-image-turbo",
             "picshapes.io/memory-limits-mib": "",
+            "picshapes.io/job-namespaces": "",
         }
+
+
+@pytest.mark.parametrize("neighbours", [(), ("team-a", "team-b")])
+async def test_the_lease_says_whose_jobs_the_process_watches_and_renewals_leave_that(
+    memory: MemoryCluster, clock: HandClock, neighbours: tuple[str, ...]
+) -> None:
+    async with held(keeper(memory, clock, "of-old")):
+        pass
+    one = LeaseKeeper(memory, Holder(POD, "process-1", neighbours), clock, random.Random(0), renewal_s=0.01)
+    async with held(one) as renewals:
+        await memory.until(lambda: len(renewals) > 1)
+        assert read_lease(lease(memory)).namespaces == {"n", *neighbours}
 
 
 async def test_the_lease_is_renewed(memory: MemoryCluster, clock: HandClock) -> None:
@@ -86,7 +99,7 @@ async def test_an_unwell_process_does_not_renew(memory: MemoryCluster, clock: Ha
 
 
 async def test_a_change_of_the_loaded_models_is_written_at_once(memory: MemoryCluster, clock: HandClock) -> None:
-    one = LeaseKeeper(memory, POD, "process-1", clock, random.Random(0))
+    one = LeaseKeeper(memory, Holder(POD, "process-1"), clock, random.Random(0))
     async with held(one) as renewals:
         await memory.until(lambda: len(renewals) == 1)
         one.models_loaded(frozenset({"flux-schnell"}))
@@ -98,7 +111,7 @@ async def test_a_change_of_the_loaded_models_is_written_at_once(memory: MemoryCl
 
 
 async def test_a_limit_of_the_memory_is_written_at_once(memory: MemoryCluster, clock: HandClock) -> None:
-    one = LeaseKeeper(memory, POD, "process-1", clock, random.Random(0))
+    one = LeaseKeeper(memory, Holder(POD, "process-1"), clock, random.Random(0))
     async with held(one) as renewals:
         await memory.until(lambda: len(renewals) == 1)
         one.memory_limits({"z-image-turbo": 20_999, "flux-schnell": 32_999})
@@ -122,7 +135,7 @@ async def test_what_still_loads_is_written_with_the_lease_and_goes_once_nothing_
 async def test_a_percentage_that_runs_is_not_written_each_time_and_its_last_value_always(
     memory: MemoryCluster, clock: HandClock
 ) -> None:
-    one = LeaseKeeper(memory, POD, "process-1", clock, random.Random(0))
+    one = LeaseKeeper(memory, Holder(POD, "process-1"), clock, random.Random(0))
     async with held(one) as renewals:
         await memory.until(lambda: bool(renewals))
         for percent in range(100):
@@ -201,7 +214,7 @@ async def test_the_lease_names_no_holder_after_the_end(memory: MemoryCluster, cl
 async def test_an_end_that_the_api_server_does_not_answer_is_an_end(
     memory: MemoryCluster, clock: HandClock
 ) -> None:
-    one = LeaseKeeper(memory, POD, "process-1", clock, random.Random(0))
+    one = LeaseKeeper(memory, Holder(POD, "process-1"), clock, random.Random(0))
     async with held(one) as renewals:
         await memory.until(lambda: bool(renewals))
         memory.faults["merge_patch"] = [Fault(UnavailableError("no answer"))]

@@ -7,7 +7,8 @@ the resource version it last saw.
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import structlog
@@ -47,21 +48,30 @@ class LeaseLostError(Exception):
     code = "LEASE_LOST"
 
 
+@dataclass(frozen=True)
+class Holder:
+    """The process that holds a Lease."""
+
+    pod: WorkerPod
+    worker_id: str
+    neighbours: Sequence[str] = ()
+    """The further namespaces whose jobs it watches."""
+
+
 class LeaseKeeper:
     """Holds one worker's Lease."""
 
     def __init__(
         self,
         cluster: Cluster,
-        pod: WorkerPod,
-        worker_id: str,
+        holder: Holder,
         clock: Clock,
         rng: random.Random,
         *,
         renewal_s: float = LEASE_RENEWAL_S,
     ) -> None:
-        self._cluster, self._pod, self._worker_id = cluster, pod, worker_id
-        self._clock, self._rng = clock, rng
+        self._cluster, self._pod, self._worker_id = cluster, holder.pod, holder.worker_id
+        self._neighbours, self._clock, self._rng = holder.neighbours, clock, rng
         self._renewal_s = renewal_s
         self._version = ""
         self._changed = asyncio.Event()
@@ -138,7 +148,8 @@ class LeaseKeeper:
 
     async def _take(self) -> None:
         """Create the Lease, or take over the one that an earlier process of this pod's name left."""
-        body = lease_body(self._pod, self._worker_id, self._loaded, self._clock.now(), self._limits_mib)
+        now, further = self._clock.now(), self._neighbours
+        body = lease_body(self._pod, self._worker_id, self._loaded, now, self._limits_mib, further)
         patch = with_loading(body, self._loading)
         try:
             lease = await self._cluster.create(LEASES, self._pod.namespace, patch if self._loading else body)

@@ -5,12 +5,11 @@ operator gives the worker's jobs to another.
 """
 
 import asyncio
-import random
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-from picshapes_crds.clock import Clock
-from picshapes_crds.workers import NO_LIMITS, WorkerPod
+from picshapes_crds.cluster import Cluster
+from picshapes_crds.workers import NO_LIMITS
 from picshapes_worker.lease import LeaseKeeper
 from picshapes_worker.machine import Connect
 from picshapes_worker.vitals import Vitals
@@ -19,9 +18,8 @@ from picshapes_worker.vitals import Vitals
 class LeaseThread:
     """The thread, as the main event loop sees it. Made, used and stopped there."""
 
-    def __init__(self, connect: Connect, pod: WorkerPod, worker_id: str, clock: Clock, vitals: Vitals) -> None:
-        self._connect, self._pod, self._worker_id = connect, pod, worker_id
-        self._clock, self._vitals = clock, vitals
+    def __init__(self, connect: Connect, keeper_of: Callable[[Cluster], LeaseKeeper], vitals: Vitals) -> None:
+        self._connect, self._keeper_of, self._vitals = connect, keeper_of, vitals
         self._main_loop = asyncio.get_running_loop()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._keeper: LeaseKeeper | None = None
@@ -75,7 +73,7 @@ class LeaseThread:
 
     async def _hold(self) -> None:
         async with await self._connect() as cluster:
-            keeper = LeaseKeeper(cluster, self._pod, self._worker_id, self._clock, random.Random())
+            keeper = self._keeper_of(cluster)
             self._loop, self._keeper = asyncio.get_running_loop(), keeper
             keeper.models_loaded(self._models)
             keeper.memory_limits(self._limits_mib)

@@ -11,12 +11,14 @@ import structlog
 from picshapes_crds.catalogue import Catalogue
 from picshapes_crds.clock import SystemClock
 from picshapes_crds.cluster.kube import KubeCluster
+from picshapes_crds.workers import WorkerPod
 from picshapes_worker.background import background
 from picshapes_worker.call_thread import CallThread
 from picshapes_worker.device import Device, measure
 from picshapes_worker.engine_host import EngineHost, InlineHost, ThreadedHost
 from picshapes_worker.engines import make_diffusers, make_null
 from picshapes_worker.hub import Hub
+from picshapes_worker.lease import Holder, LeaseKeeper
 from picshapes_worker.lease_thread import LeaseThread
 from picshapes_worker.machine import Machine
 from picshapes_worker.preparing import Preparing
@@ -59,6 +61,10 @@ def this_machine(settings: Settings, catalogue: Catalogue, models: list[str], vi
         engine = await thread.call(lambda: make_diffusers(here, device, compiles=settings.compile, float8=float8))
         return ThreadedHost(engine, thread, vitals), device
 
+    def hold_lease(pod: WorkerPod) -> LeaseThread:
+        holder = Holder(pod, worker_id, settings.neighbours)
+        return LeaseThread(connect, lambda cluster: LeaseKeeper(cluster, holder, clock, random.Random()), vitals)
+
     return Machine(
         clock=clock,
         rng=random.Random(),
@@ -66,5 +72,5 @@ def this_machine(settings: Settings, catalogue: Catalogue, models: list[str], vi
         vitals=vitals,
         connect=connect,
         open_engine=open_engine,
-        hold_lease=lambda pod: LeaseThread(connect, pod, worker_id, clock, vitals),
+        hold_lease=hold_lease,
     )

@@ -18,13 +18,15 @@ class Demand:
     """Revision of the model's weights in the catalogue."""
     profile: str
     min_vram_mib: int
+    namespace: str = ""
+    """Whose jobs the worker must watch; empty where all do, or where it doesn't matter."""
 
 
-def demand_of(resolved: Resolved, catalogue: Catalogue) -> Demand:
-    """Return what a resolved request needs of a worker."""
+def demand_of(resolved: Resolved, catalogue: Catalogue, namespace: str = "") -> Demand:
+    """Return what a resolved request, of a job in this namespace, needs of a worker."""
     model = catalogue.models.get(resolved.model)
     revision = model.weights.revision_id if model else ""
-    return Demand(resolved.model, revision, catalogue.profile, resolved.min_vram_mib)
+    return Demand(resolved.model, revision, catalogue.profile, resolved.min_vram_mib, namespace)
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,8 @@ class Worker:
     """Its node takes no new pods: what runs there may end, and nothing new begins."""
     limits_mib: Mapping[str, int] = field(default_factory=dict, hash=False)
     """Of models of which a job ran out of memory here: the largest need, in MiB, that may still fit."""
+    namespaces: frozenset[str] = frozenset()
+    """Whose jobs it watches."""
 
     @property
     def sizes_mib(self) -> tuple[int, ...]:
@@ -78,6 +82,7 @@ def worker_of(
         accepting=pod.ready and not pod.terminating and not cordoned and fresh and bool(lease.worker_id),
         cordoned=cordoned,
         limits_mib=lease.limits_mib,
+        namespaces=lease.namespaces,
     )
 
 

@@ -18,6 +18,7 @@ class Fit(Enum):
 
     FITS = "fits"
     NOT_ACCEPTING = "has the model and the memory, but is not ready, terminating, silent or on a cordoned node"
+    NOT_WATCHING = "has the model and the memory, but does not watch the job's namespace"
     TOO_SMALL = "has the model, but too little memory"
     OTHER_WEIGHTS = "has the model with other weights"
     NO_MODEL = "does not have the model"
@@ -36,6 +37,8 @@ def fit(demand: Demand, worker: Worker) -> Fit:
         return Fit.OTHER_WEIGHTS
     if worker.memory_for(demand.model) < demand.min_vram_mib:
         return Fit.TOO_SMALL
+    if demand.namespace and demand.namespace not in worker.namespaces:
+        return Fit.NOT_WATCHING
     return Fit.FITS if worker.accepting else Fit.NOT_ACCEPTING
 
 
@@ -60,6 +63,9 @@ def why(demand: Demand, workers: Iterable[Worker]) -> Why:
     if resting := counts.get(Fit.NOT_ACCEPTING):
         cordoned = sum(worker.cordoned for worker in seen.those(Fit.NOT_ACCEPTING))
         could = f"{_number(resting)} could run it, but none is ready for new jobs{_on_cordoned(cordoned)}"
+        return Why(Reason.WAITING_FOR_WORKERS, f"{need}; {could}", counts)
+    if unaware := counts.get(Fit.NOT_WATCHING):
+        could = f"{_number(unaware)} could run it, but none watches the namespace {demand.namespace} yet"
         return Why(Reason.WAITING_FOR_WORKERS, f"{need}; {could}", counts)
     return _none_could(demand, seen)
 

@@ -6,7 +6,7 @@ import pytest
 
 from picshapes_crds.phases import Reason
 from picshapes_crds.scheduling.demand import Demand, Worker
-from picshapes_crds.scheduling.fit import why, why_roughly
+from picshapes_crds.scheduling.fit import Fit, Why, why, why_roughly
 
 NEED_20_GIB = Demand("z-image-turbo", "rev1", "real", 20 * 1024)
 BOTH = {"z-image-turbo": "rev1", "flux-schnell": "rev1"}
@@ -70,6 +70,18 @@ def worker(name: str, vram_mib: int, **other: object) -> Worker:
 def test_a_waiting_job_is_told_why_with_numbers(workers: list[Worker], reason: Reason, message: str) -> None:
     told = why(NEED_20_GIB, workers)
     assert (told.reason, told.message) == (reason, f"needs 20.0 GiB and z-image-turbo; {message}")
+
+
+def test_only_workers_that_watch_its_namespace_can_run_a_job() -> None:
+    in_team_a = replace(NEED_20_GIB, namespace="team-a")
+    unaware = [worker("w1", 24_564), worker("w2", 24_564, namespaces=frozenset({"team-b"}))]
+    aware = worker("w3", 24_564, namespaces=frozenset({"team-a", "team-b"}), held=2)
+
+    need = "needs 20.0 GiB and z-image-turbo"
+    none = f"{need}; 2 workers could run it, but none watches the namespace team-a yet"
+    assert why(in_team_a, unaware) == Why(Reason.WAITING_FOR_WORKERS, none, {Fit.NOT_WATCHING: 2})
+    assert why(in_team_a, [*unaware, aware]).message == f"{need}; 1 worker can run it and all are busy"
+    assert why(NEED_20_GIB, unaware).counts == {Fit.FITS: 2}
 
 
 def test_a_worker_on_which_a_job_of_this_need_ran_out_of_memory_is_too_small_for_that_model_only() -> None:

@@ -15,6 +15,7 @@ from picshapes_crds.cluster import JOBS, ForbiddenError, NotFoundError
 from picshapes_crds.cluster.kube import KubeCluster
 from picshapes_crds.phases import Phase
 from picshapes_crds.resource import GenerationJob
+from picshapes_crds.workers import read_lease
 
 SLOW = {"PICSHAPES_NULL_STEP_S": "0.2"}
 
@@ -56,6 +57,8 @@ async def test_namesakes_of_two_namespaces_are_drawn_in_the_order_of_their_claim
     worker = await station.start("w", neighbour | settings)
     await claimed(station, worker, "before", station.neighbour)
     await station.until_ended("before", station.neighbour)  # so the worker watches both by now
+    lease = await station.until_lease(worker, lambda _: True)
+    assert read_lease(lease).namespaces == {station.namespace, station.neighbour}
     first = await claimed(station, worker, "first", station.namespace, steps=100)
     theirs = await claimed(station, worker, "a", station.neighbour, prompt="a blue square")
     mine = await claimed(station, worker, "a", station.namespace, prompt="a green triangle")
