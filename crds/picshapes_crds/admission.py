@@ -1,9 +1,9 @@
-"""Admission policies: who may write what, where RBAC alone is too coarse.
+"""Admission policies on jobs: who may write what, where RBAC alone is too coarse.
 
 Privileges are asked of RBAC with verbs of our own, so a policy names no user: the API's role has the verb
-`set` on `generationjobs/owner`, the operator's the verb `write-any` on `generationjobs/status`. Everybody else
-who may patch a job's status, a worker above all, may do so only for jobs that its own pod holds, by the pod
-name in its bound token
+`set` on `generationjobs/owner`, the operator's the verb `write-any` on `generationjobs/status`, and whoever may
+`raise` `generationjobs/priority` puts jobs before everybody else's. Who may patch a job's status without being the
+operator, a worker above all, may do so only for jobs that its own pod holds, by the pod name in its bound token
 (https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/).
 """
 
@@ -14,25 +14,14 @@ from picshapes_crds.names import ARCHIVE_LABEL, GROUP, ORIGIN_LABEL, PLURAL, VER
 OWNER_VERB: Final = "set"
 OWNER_RESOURCE: Final = f"{PLURAL}/owner"
 WRITE_ANY_VERB: Final = "write-any"
-DELETION_COST_ANNOTATION: Final = "controller.kubernetes.io/pod-deletion-cost"
+PRIORITY_VERB: Final = "raise"
 
-_JOBS: Final = {"apiGroups": [GROUP], "apiVersions": [VERSION]}
-_POD_NAME: Final = "request.userInfo.extra['authentication.kubernetes.io/pod-name'][0]"
-_HAS_POD_NAME: Final = (
+POD_NAME: Final = "request.userInfo.extra['authentication.kubernetes.io/pod-name'][0]"
+HAS_POD_NAME: Final = (
     "has(request.userInfo.extra) && 'authentication.kubernetes.io/pod-name' in request.userInfo.extra"
 )
 
-
-_PODS: Final = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["UPDATE"], "resources": ["pods"]}
-_SAME_POD: Final = (
-    "object.spec == oldObject.spec && "
-    "object.metadata.?ownerReferences == oldObject.metadata.?ownerReferences && "
-    "object.metadata.?finalizers == oldObject.metadata.?finalizers"
-)
-
-
-def _is(namespace: str, service_account: str) -> str:
-    return f"request.userInfo.username == 'system:serviceaccount:{namespace}:{service_account}'"
+_JOBS: Final = {"apiGroups": [GROUP], "apiVersions": [VERSION]}
 
 
 def _allowed(subresource: str, verb: str) -> str:
@@ -115,81 +104,25 @@ def admission_policies() -> list[dict[str, Any]]:
         [
             (
                 (
-                    f"{_HAS_POD_NAME} && has(oldObject.status.workerName) && "
-                    f"{_POD_NAME} == oldObject.status.workerName"
+                    f"{HAS_POD_NAME} && has(oldObject.status.workerName) && "
+                    f"{POD_NAME} == oldObject.status.workerName"
                 ),
                 "a worker may change the status only of jobs that its own pod holds",
             )
         ],
     )
-    return owner + labels + holder
-
-
-def worker_policies(namespace: str, service_account: str, name: str = "worker") -> list[dict[str, Any]]:
-    """Return the policies that keep a worker's token to its own pod's labels and its own Lease."""
-    is_worker = _is(namespace, service_account)
-    own = f"{_HAS_POD_NAME} && {_POD_NAME} == object.metadata.name"
-    labels = "{}.metadata.?labels.orValue({{}})"
-    pods = policy(
-        f"{name}-pods.{GROUP}",
-        [_PODS],
-        [is_worker],
+    priority = policy(
+        f"priority.{GROUP}",
+        [{**_JOBS, "operations": ["CREATE"], "resources": [PLURAL]}],
+        ["has(object.spec.priority) && object.spec.priority > 0"],
         [
-            (own, "a worker may change only its own pod"),
             (
-                f"{_SAME_POD} && object.metadata.?annotations == oldObject.metadata.?annotations",
-                "a worker may change only labels of its pod",
-            ),
-            (
+                _allowed("priority", PRIORITY_VERB),
                 (
-                    f"{labels.format('object')}.all(k, k.contains('{GROUP}/')"
-                    f" || {labels.format('oldObject')}[?k] == optional.of(object.metadata.labels[k]))"
-                    f" && {labels.format('oldObject')}.all(k, k.contains('{GROUP}/')"
-                    f" || k in {labels.format('object')})"
+                    "spec.priority above 0 goes before everybody else's jobs and takes the right to "
+                    f"{PRIORITY_VERB} {PLURAL}.{GROUP}/priority: leave it out, or make it 0 or less"
                 ),
-                f"a worker may change only labels of {GROUP}",
-            ),
-        ],
-    )
-    leases = policy(
-        f"{name}-leases.{GROUP}",
-        [
-            {
-                "apiGroups": ["coordination.k8s.io"],
-                "apiVersions": ["v1"],
-                "operations": ["CREATE", "UPDATE", "DELETE"],
-                "resources": ["leases"],
-            }
-        ],
-        [is_worker],
-        [
-            (
-                f"{_HAS_POD_NAME} && {_POD_NAME} == request.name",
-                "a worker may write only the Lease of its own pod's name",
             )
         ],
     )
-    return pods + leases
-
-
-def operator_policies(namespace: str, service_account: str, name: str = "operator") -> list[dict[str, Any]]:
-    """Return the policies that keep the operator's right to patch pods to their deletion cost."""
-    annotations = "{}.metadata.?annotations.orValue({{}})"
-    cost = f"k == '{DELETION_COST_ANNOTATION}'"
-    return policy(
-        f"{name}-pods.{GROUP}",
-        [_PODS],
-        [_is(namespace, service_account)],
-        [
-            (
-                (
-                    f"{_SAME_POD} && object.metadata.?labels == oldObject.metadata.?labels"
-                    f" && {annotations.format('object')}.all(k, {cost}"
-                    f" || {annotations.format('oldObject')}[?k] == optional.of(object.metadata.annotations[k]))"
-                    f" && {annotations.format('oldObject')}.all(k, {cost}"
-                    f" || k in {annotations.format('object')})"
-                ),
-                "the operator may change only the deletion cost of a pod",
-            )
-        ],
-    )
+    return owner + labels + holder + priority

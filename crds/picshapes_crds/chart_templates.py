@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import yaml
 
-from picshapes_crds.admission import admission_policies, operator_policies, worker_policies
+from picshapes_crds.admission import admission_policies
+from picshapes_crds.part_policies import operator_policies, worker_policies
 from picshapes_crds.roles import JOB_PARTS, OPERATOR_CLUSTER_RULES, OPERATOR_SCALING_RULES, PARTS
 from picshapes_crds.schema import custom_resource_definition
 

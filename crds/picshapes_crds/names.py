@@ -53,6 +53,9 @@ JOB_NAMESPACES_ANNOTATION: Final = f"{GROUP}/job-namespaces"
 LOADING_ANNOTATION: Final = f"{GROUP}/loading"
 """On a worker's Lease until it is Ready: what it still does, for people to read."""
 
+DELETION_COST_ANNOTATION: Final = "controller.kubernetes.io/pod-deletion-cost"
+"""On a pod: of a ReplicaSet's, those with the lowest cost go first when it is scaled down."""
+
 
 def model_label(model: str) -> str:
     """Return the pod label that says a worker serves this model."""

@@ -67,7 +67,8 @@ class GenerationJobSpec(Part):
     )
     output_format: OutputFormat | None = Field(None, description="File format of the picture; png when absent.")
     priority: Annotated[int, Field(ge=-1000, le=1000)] | None = Field(
-        None, description="Higher goes first; 0 when absent."
+        None,
+        description="Higher goes first; 0 when absent. Above 0 takes the right to raise generationjobs/priority.",
     )
     owner: Name | None = Field(
         None,

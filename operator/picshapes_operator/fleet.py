@@ -9,9 +9,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from picshapes_crds.admission import DELETION_COST_ANNOTATION
 from picshapes_crds.cluster import Json
-from picshapes_crds.names import COMPONENT_LABEL, COMPONENT_WORKER
+from picshapes_crds.names import COMPONENT_LABEL, COMPONENT_WORKER, DELETION_COST_ANNOTATION
 from picshapes_crds.scheduling.demand import Worker, worker_of
 from picshapes_crds.workers import LEASE_STALE_S, WorkerLease, WorkerPod, read_lease, read_pod
 from picshapes_operator.deletion_cost import Standing

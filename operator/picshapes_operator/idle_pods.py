@@ -9,9 +9,9 @@ from typing import Final
 
 import structlog
 
-from picshapes_crds.admission import DELETION_COST_ANNOTATION
 from picshapes_crds.clock import Clock
 from picshapes_crds.cluster import PODS, Cluster, ClusterError, ForbiddenError, InvalidError, NotFoundError
+from picshapes_crds.names import DELETION_COST_ANNOTATION
 from picshapes_operator.deletion_cost import DeletionCosts
 from picshapes_operator.metrics import Metrics
 from picshapes_operator.state import ClusterState

@@ -67,14 +67,14 @@ class Powers:
         """Return kubectl with the token of worker-a, once the API server knows the policies, some time later."""
         own = self.of("worker-a")
         labels = merge(metadata={"labels": {"picshapes.io/a": "b"}})
-        _await_refusal(own, "patch", "pod", "worker-b", *labels)
-        _await_refusal(own, "create", "-f", "-", stdin=lease("other"))
+        in_force(own, "patch", "pod", "worker-b", *labels, allowed=False)
+        in_force(own, "create", "-f", "-", stdin=lease("other"), allowed=False)
         return own
 
     def operator(self) -> Kubectl:
         """Return kubectl with the operator's token, once its policy is in force."""
         own = self.of("operator")
-        _await_refusal(own, "patch", "pod", "worker-b", *merge(metadata={"labels": {"a": "b"}}))
+        in_force(own, "patch", "pod", "worker-b", *merge(metadata={"labels": {"a": "b"}}), allowed=False)
         return own
 
     def hold_jobs(self, namespace: str) -> None:
@@ -131,7 +131,8 @@ def granted(
     admin("delete", "namespace", *namespaces, "--wait=false")
 
 
-def _await_refusal(own: Kubectl, *words: str, stdin: str = "") -> None:
+def in_force(own: Kubectl, *words: str, allowed: bool, stdin: str = "") -> None:
+    """Wait until the API server, which learns of roles and policies some time later, lets this be done or not."""
     deadline_s = time.monotonic() + IN_FORCE_WITHIN_S
-    while own.call(*words, "--dry-run=server", stdin=stdin).returncode == 0:
-        assert time.monotonic() < deadline_s, "the policies are not in force"
+    while (own.call(*words, "--dry-run=server", stdin=stdin).returncode == 0) is not allowed:
+        assert time.monotonic() < deadline_s, "the roles or policies are not in force"

@@ -6,7 +6,7 @@ import pytest
 from tests.integration.kubectl import Kubectl, job_file
 
 from .conftest import Grant
-from .powers import Powers, lease, merge
+from .powers import Powers, in_force, lease, merge
 
 COST = "controller.kubernetes.io/pod-deletion-cost"
 
@@ -101,6 +101,22 @@ def test_only_the_api_says_whose_a_job_is(powers: Powers) -> None:
     powers.of("api")("create", "--dry-run=server", "-f", "-", stdin=job_file("mine", owner="somebody"))
     assert powers.of("operator").call("auth", "can-i", "create", "gj").stdout.strip() == "no"
     assert powers.admin.call("auth", "can-i", "set", "generationjobs.picshapes.io/owner").stdout.strip() == "yes"
+
+
+def test_only_who_has_the_right_puts_a_job_before_everybody_elses(powers: Powers) -> None:
+    powers.admin("create", "role", "artist", "--verb=create", "--resource=generationjobs.picshapes.io")
+    powers.admin("create", "role", "press", "--verb=raise", "--resource=generationjobs.picshapes.io/priority")
+    powers.admin("create", "rolebinding", "artist", "--role=artist", "--user=artist", "--user=press")
+    powers.admin("create", "rolebinding", "press", "--role=press", "--user=press")
+    making, raised = ("create", "-f", "-"), job_file("one", priority=1)
+    in_force(powers.admin, *making, "--as=artist", stdin=job_file("one"), allowed=True)
+    in_force(powers.admin, *making, "--as=artist", stdin=raised, allowed=False)
+
+    refusal = powers.admin.refused(*making, "--as=artist", stdin=raised)
+    assert "takes the right to raise generationjobs.picshapes.io/priority: leave it out" in refusal
+    for priority in (0, -5):
+        powers.admin(*making, "--as=artist", "--dry-run=server", stdin=job_file("one", priority=priority))
+    powers.admin(*making, "--as=press", stdin=raised)
 
 
 def test_the_api_reads_and_fills_the_first_administrators_secret_and_no_other(powers: Powers) -> None:

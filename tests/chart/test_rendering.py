@@ -73,9 +73,11 @@ def test_what_cant_be_made_again_is_kept_when_the_release_goes(chart: Chart) -> 
         ("ValidatingAdmissionPolicy", "owner.picshapes.io"),
         ("ValidatingAdmissionPolicy", "labels.picshapes.io"),
         ("ValidatingAdmissionPolicy", "holder.picshapes.io"),
+        ("ValidatingAdmissionPolicy", "priority.picshapes.io"),
         ("ValidatingAdmissionPolicyBinding", "owner.picshapes.io"),
         ("ValidatingAdmissionPolicyBinding", "labels.picshapes.io"),
         ("ValidatingAdmissionPolicyBinding", "holder.picshapes.io"),
+        ("ValidatingAdmissionPolicyBinding", "priority.picshapes.io"),
     }
 
 

@@ -98,6 +98,8 @@ def test_the_clusters_own_roles_for_people_hold_for_jobs(release: Cluster, team:
     assert 'User "may-edit" cannot list resource' in release.refused("get", "generationjobs", "--as=may-edit")
     owned = json.dumps(job("owned", owner="somebody"))
     assert "the namespace owns the job" in team.refused(*making, "--as=may-edit", stdin=owned)
+    first = json.dumps(job("first", priority=1))
+    assert "goes before everybody else's jobs" in team.refused(*making, "--as=may-admin", stdin=first)
 
 
 def test_jobs_of_one_name_in_two_namespaces_are_two_and_the_api_serves_both_pictures(

@@ -9,12 +9,11 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from picshapes_cli.controlplane.server import ControlPlane
-from picshapes_crds.admission import DELETION_COST_ANNOTATION
 from picshapes_crds.catalogue import Catalogue
 from picshapes_crds.clock import SystemClock
 from picshapes_crds.cluster import PODS, Json, Kind, Scope
 from picshapes_crds.cluster.kube import KubeCluster
-from picshapes_crds.names import COMPONENT_LABEL, COMPONENT_WORKER
+from picshapes_crds.names import COMPONENT_LABEL, COMPONENT_WORKER, DELETION_COST_ANNOTATION
 from picshapes_crds.roles import OPERATOR_SCALING_RULES
 from picshapes_crds.workers import lease_body, read_pod, worker_labels
 from picshapes_operator.idle_pods import IdlePods

@@ -12,12 +12,11 @@ import pytest_asyncio
 
 from picshapes_cli.controlplane.server import ControlPlane
 from picshapes_cli.processes import Child, Children, ChildSpec
-from picshapes_crds.admission import DELETION_COST_ANNOTATION
 from picshapes_crds.catalogue import Catalogue
 from picshapes_crds.clock import SystemClock
 from picshapes_crds.cluster import JOBS, LEASES, PODS, Scope
 from picshapes_crds.cluster.kube import KubeCluster
-from picshapes_crds.names import API_VERSION, COMPONENT_LABEL, COMPONENT_WORKER, KIND
+from picshapes_crds.names import API_VERSION, COMPONENT_LABEL, COMPONENT_WORKER, DELETION_COST_ANNOTATION, KIND
 from picshapes_crds.workers import lease_body, read_pod, worker_labels
 
 READY_WITHIN_S = 120.0

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from picshapes_cli.controlplane.credentials import User
-from picshapes_crds.admission import worker_policies
 from picshapes_crds.clock import Clock
 from picshapes_crds.cluster import Json
 from picshapes_crds.cluster.kube import KubeCluster
 from picshapes_crds.install import apply_all, install
+from picshapes_crds.part_policies import worker_policies
 from picshapes_crds.roles import access
 
 OPERATOR: Final = User("picshapes-operator")

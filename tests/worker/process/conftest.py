@@ -19,12 +19,12 @@ from picshapes_cli.controlplane.ports import reserved_port
 from picshapes_cli.controlplane.server import ControlPlane
 from picshapes_cli.processes import Child, Children, ChildSpec
 from picshapes_crds import patches
-from picshapes_crds.admission import worker_policies
 from picshapes_crds.catalogue import Catalogue, packaged
 from picshapes_crds.cluster import JOBS, LEASES, PODS, Event, Json, Scope
 from picshapes_crds.cluster.kube import KubeCluster
 from picshapes_crds.cluster.protocol import Kind
 from picshapes_crds.install import apply_all
+from picshapes_crds.part_policies import worker_policies
 from picshapes_crds.phases import TERMINAL, Reason
 from picshapes_crds.resolve import resolve
 from picshapes_crds.resource import GenerationJob, Resolved
