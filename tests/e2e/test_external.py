@@ -9,7 +9,7 @@ from typing import Final
 
 import pytest
 import stamina
-from tests.e2e.cluster import Cluster
+from tests.e2e.cluster import CHART, Cluster
 from tests.e2e.conftest import null_pool, values_file
 from tests.e2e.jobs import await_end, job
 from tests.e2e.release import RELEASE, api, installed
@@ -18,6 +18,7 @@ from tests.e2e.surroundings import set_up, take_down
 pytestmark = pytest.mark.timeout(1800)
 
 TEAM: Final = "team"
+LATER_TEAM: Final = "later-team"
 POOLS: Final = [
     *null_pool(1, models=["flux-schnell"]),
     *null_pool(
@@ -162,6 +163,26 @@ def test_a_pool_that_gets_smaller_loses_the_worker_that_idles(release: Cluster) 
     status = release.read("generationjob", "goes-on")["status"]
     assert (status["phase"], status["workerName"]) == ("Processing", newer)
     release.kubectl("delete", "generationjob", "goes-on")
+
+
+def test_jobs_of_a_team_that_comes_later_go_to_no_worker_that_does_not_know_of_it_yet(release: Cluster) -> None:
+    later = replace(release, namespace=LATER_TEAM)
+    later.kubectl("delete", "namespace", LATER_TEAM, "--ignore-not-found")  # of a cluster that was kept
+    later.kubectl("create", "namespace", LATER_TEAM)
+    release.kubectl("rollout", "pause", SCALED)
+    namespaces = f"jobNamespaces={{{TEAM},{LATER_TEAM}}}"
+    release.helm("upgrade", RELEASE, CHART, "--reuse-values", "--set", namespaces)
+    release.kubectl("rollout", "status", f"deployment/{RELEASE}-operator", "--timeout=5m")
+    later.create(job("early", model="z-image-turbo"))
+    scheduled = "jsonpath={.status.conditions[?(@.type=='Scheduled')].message}"
+    told = f"1 worker could run it, but none watches the namespace {LATER_TEAM} yet"
+    for attempt in stamina.retry_context(on=AssertionError, attempts=None, timeout=TOLD_LIMIT_S):
+        with attempt:
+            assert told in later.kubectl("get", "generationjob", "early", "-o", scheduled)
+    release.kubectl("rollout", "resume", SCALED)
+    [end] = await_end(later, "early")
+    assert (end["phase"], end["attempt"], end.get("workersLost", 0)) == ("Completed", 1, 0)
+    later.kubectl("delete", "namespace", LATER_TEAM, "--wait=false")
 
 
 def test_a_teams_end_stops_nobody_else_not_even_when_all_parts_start_anew(release: Cluster, team: Cluster) -> None:
