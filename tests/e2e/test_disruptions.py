@@ -1,6 +1,7 @@
 """Pods come and go while jobs run: every job ends, once. The null engine draws; 0.5 s a step."""
 
 import random
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,8 @@ from tests.e2e.conftest import null_pool, values_file
 from tests.e2e.history import recorded
 from tests.e2e.jobs import await_end, job
 from tests.e2e.release import RELEASE, installed
+
+from picshapes_crds.names import WORKER_SELECTOR
 
 pytestmark = pytest.mark.timeout(1800)
 
@@ -39,6 +42,20 @@ def test_fifty_jobs_are_each_begun_once_and_end_while_the_workers_are_restarted(
         await_end(release, *names)
         courses = history.of(*names)
     assert Counter(course.fate for course in courses) == {("Completed", 1, 1, 0, 0): 50}
+
+
+def test_workers_deleted_as_they_start_are_gone_long_before_they_would_be_killed(
+    release: Cluster,
+) -> None:
+    """The kernel drops a SIGTERM for a container's first process for as long as that has no handler for it."""
+    victims = set()
+    for _ in range(8):
+        pods = release.read("pods", "-l", WORKER_SELECTOR)["items"]
+        victims |= {pod["metadata"]["name"] for pod in pods}
+        release.kubectl("delete", "pod", "-l", WORKER_SELECTOR, "--wait=false")
+        time.sleep(0.5)  # some are now deleted just when their containers have begun
+    release.kubectl("delete", "pod", *victims, "--ignore-not-found", "--timeout=60s")
+    release.kubectl("rollout", "status", WORKERS, "--timeout=5m")
 
 
 def test_two_hundred_jobs_end_once_while_pods_are_deleted_at_random(release: Cluster, tmp_path: Path) -> None:
