@@ -12,6 +12,14 @@ def test_with_no_values_one_process_owns_sqlite_on_a_volume_that_is_kept(chart: 
     assert data in release.pod("api")["volumes"]
 
 
+def test_the_parts_run_behind_their_images_first_process(chart: Chart) -> None:
+    release = chart.render()
+    for part, name in (("api", "api"), ("operator", "operator"), ("worker-demo", "worker")):
+        container = release.pod(part)["containers"][0]
+        assert container["args"] == ["python", "-m", f"picshapes_{name}"]
+        assert "command" not in container
+
+
 def test_postgresql_without_redis_is_never_two_processes_at_a_time(chart: Chart) -> None:
     release = chart.render({"database": {"existingSecret": {"name": "postgres", "key": "url"}}})
     assert release.find("Deployment", "api")["spec"]["strategy"] == {"type": "Recreate"}
