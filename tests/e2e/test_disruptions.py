@@ -44,9 +44,7 @@ def test_fifty_jobs_are_each_begun_once_and_end_while_the_workers_are_restarted(
     assert Counter(course.fate for course in courses) == {("Completed", 1, 1, 0, 0): 50}
 
 
-def test_workers_deleted_as_they_start_are_gone_long_before_they_would_be_killed(
-    release: Cluster,
-) -> None:
+def test_workers_deleted_as_they_start_are_gone_long_before_they_would_be_killed(release: Cluster) -> None:
     """The kernel drops a SIGTERM for a container's first process for as long as that has no handler for it."""
     victims = set()
     for _ in range(8):

@@ -96,7 +96,7 @@ class _Reading:
                 self.usage.charge(_owner(job), self._cost_s(job, job.status.resolved), at.timestamp())
         tickets = {
             job.metadata.uid: Ticket(
-                demand=demand_of(resolved, self.catalogue),
+                demand=demand_of(resolved, self.catalogue, job.metadata.namespace),
                 level=job.spec.priority or 0,
                 owner=_owner(job),
                 created_s=job.waits_since.timestamp(),

@@ -25,6 +25,7 @@ CANCELLING: Final = "Cancelling"
 PROCESSING: Final = "Processing"
 
 _LACKS: Final = {
+    Fit.NOT_WATCHING: "NamespaceNotWatched",
     Fit.TOO_SMALL: "TooLittleMemory",
     Fit.OTHER_WEIGHTS: "OtherWeights",
     Fit.NO_MODEL: "NoModel",

@@ -64,9 +64,6 @@ def why(demand: Demand, workers: Iterable[Worker]) -> Why:
         cordoned = sum(worker.cordoned for worker in seen.those(Fit.NOT_ACCEPTING))
         could = f"{_number(resting)} could run it, but none is ready for new jobs{_on_cordoned(cordoned)}"
         return Why(Reason.WAITING_FOR_WORKERS, f"{need}; {could}", counts)
-    if unaware := counts.get(Fit.NOT_WATCHING):
-        could = f"{_number(unaware)} could run it, but none watches the namespace {demand.namespace} yet"
-        return Why(Reason.WAITING_FOR_WORKERS, f"{need}; {could}", counts)
     return _none_could(demand, seen)
 
 
@@ -102,6 +99,9 @@ class _Sorted:
 
 def _none_could(demand: Demand, seen: _Sorted) -> Why:
     need, counts = _need(demand), seen.counts
+    if unaware := counts.get(Fit.NOT_WATCHING):
+        could = f"{_number(unaware)} could run it, but none watches the namespace {demand.namespace} yet"
+        return Why(Reason.WAITING_FOR_WORKERS, f"{need}; {could}", counts)
     if small := counts.get(Fit.TOO_SMALL):
         largest = max(worker.memory_for(demand.model) for worker in seen.those(Fit.TOO_SMALL))
         shown = _gib if _gib(largest) != _gib(demand.min_vram_mib) else _mib

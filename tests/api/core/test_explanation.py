@@ -1,5 +1,6 @@
 """What the explanation of a job says, and what it keeps to itself."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -52,6 +53,19 @@ def test_a_waiting_job_tells_why_its_position_and_what_workers_lack() -> None:
                 {"reason": "TooLittleMemory", "message": "has the model, but too little memory", "count": 1}
             ],
         },
+    }
+
+
+def test_workers_that_do_not_watch_the_jobs_namespace_yet_are_told_as_such() -> None:
+    wait = explain(replace(DEMAND, namespace="team"), 1, 1, [replace(SMALL, vram_mib=24_564)])
+    body = explanation_body(job("pending"), Known(resource(phase="Pending", attempt=0), wait, NOW))
+    told = "needs 20.0 GiB and z-image-turbo; 1 worker could run it, but none watches the namespace team yet"
+    assert (body["reason"], body["message"].partition("; the operator")[0]) == ("WaitingForWorkers", told)
+    message = "has the model and the memory, but does not watch the job's namespace"
+    assert body["workers"] == {
+        "total": 1,
+        "could_run": 0,
+        "others": [{"reason": "NamespaceNotWatched", "message": message, "count": 1}],
     }
 
 
