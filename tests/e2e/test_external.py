@@ -173,7 +173,7 @@ def test_jobs_of_a_team_that_comes_later_go_to_no_worker_that_does_not_know_of_i
     namespaces = f"jobNamespaces={{{TEAM},{LATER_TEAM}}}"
     release.helm("upgrade", RELEASE, CHART, "--reuse-values", "--set", namespaces)
     release.kubectl("rollout", "status", f"deployment/{RELEASE}-operator", "--timeout=5m")
-    later.create(job("early", model="z-image-turbo"))
+    later.create(job("early", model="z-image-turbo", steps=1))
     scheduled = "jsonpath={.status.conditions[?(@.type=='Scheduled')].message}"
     told = f"could run it, but none watches the namespace {LATER_TEAM} yet"
     for attempt in stamina.retry_context(on=AssertionError, attempts=None, timeout=TOLD_LIMIT_S):

@@ -63,8 +63,8 @@ class WorkerPart:
             worker = Worker(self._settings, catalogue, models, machine, Metrics(CollectorRegistry()))
             starting = asyncio.create_task(worker.start(store, stack))
             await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            if starting.done():
-                await worker.serve(await starting, stopping)
+            if starting.done() and (started := await starting) is not None:
+                await worker.serve(started, stopping)
 
 
 class LeaseTask:

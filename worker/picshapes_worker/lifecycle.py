@@ -52,12 +52,18 @@ class Worker:
         self._settings, self._catalogue, self._models = settings, catalogue, models
         self._machine, self._metrics = machine, metrics
 
-    async def start(self, store: PictureStore, stack: AsyncExitStack) -> Started:
-        """Do all that must be done before the first claim; register on `stack` what is to be undone."""
+    async def start(self, store: PictureStore, stack: AsyncExitStack) -> Started | None:
+        """Do all that must be done before the first claim; register on `stack` what is to be undone.
+
+        None when the pod is being deleted already: what was to tell this process, before it could hear, is lost.
+        """
         settings, machine, vitals = self._settings, self._machine, self._machine.vitals
         cluster = await stack.enter_async_context(await machine.connect())
         patience = Patience(API_PATIENCE_S, machine.clock, machine.rng)
         pod = await own_pod(cluster, settings.namespace, settings.pod_name, patience)
+        if pod.terminating:
+            log.info("worker.pod_ends", pod=pod.name)
+            return None
         lease = machine.hold_lease(pod)
 
         def models_loaded(models: frozenset[str]) -> None:

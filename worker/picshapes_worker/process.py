@@ -53,8 +53,8 @@ async def run_worker(settings: Settings, catalogue: Catalogue, models: list[str]
         worker = Worker(settings, catalogue, models, machine, metrics)
         starting = background(stack, worker.start(store, stack))
         await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if starting.done():
-            await worker.serve(await starting, stopping)
+        if starting.done() and (started := await starting) is not None:
+            await worker.serve(started, stopping)
     log.info("worker.ended")
 
 

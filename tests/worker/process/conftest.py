@@ -133,12 +133,13 @@ class Station:
         settings: Mapping[str, str],
         *,
         ready: bool = True,
+        token: str | None = None,
         program: Sequence[str] = ("-m", "picshapes_worker"),
     ) -> Worker:
-        """Start a worker in a pod of this name; wait until it is ready."""
+        """Start a worker, in a new pod of this name if no token of one is given; wait until it is ready."""
         kubeconfig = self.kubeconfig(name)
         if not kubeconfig.exists():
-            self._plane.write_kubeconfig(kubeconfig, token=await self.pod_token(name))
+            self._plane.write_kubeconfig(kubeconfig, token=token or await self.pod_token(name))
         storage = self.folder / "pictures"
         port = self._ports.enter_context(reserved_port())
         env = os.environ | {

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tests.worker.process.conftest import Station
 
-from picshapes_crds.cluster import PODS
+from picshapes_crds.cluster import PODS, NotFoundError
 from picshapes_crds.phases import Phase
 from picshapes_crds.workers import read_lease, read_pod
 
@@ -72,6 +72,21 @@ async def test_a_worker_that_still_starts_ends_on_sigterm_with_0(station: Statio
     await worker.until_answers("/healthz")
 
     assert await worker.child.stop() == 0
+
+
+async def test_a_worker_whose_pod_is_being_deleted_when_it_starts_ends_with_0(station: Station) -> None:
+    """A container's first process that has no handler yet never hears the SIGTERM."""
+    token = await station.pod_token("w")
+    held = {"metadata": {"finalizers": ["example.org/held"]}}
+    pod = await station.cluster.merge_patch(PODS, station.namespace, "w", held)
+    await station.cluster.delete(PODS, station.namespace, "w", pod["metadata"]["uid"])
+    worker = await station.start("w", {}, ready=False, token=token)
+
+    assert await worker.child.wait() == 0
+    with pytest.raises(NotFoundError):
+        await station.lease(worker)
+    free = {"metadata": {"finalizers": None}}
+    await station.cluster.merge_patch(PODS, station.namespace, "w", free)
 
 
 async def test_a_restarted_process_takes_over_and_the_older_one_ends(station: Station) -> None:
